@@ -1,0 +1,95 @@
+"""The network: a MiniLM encoder whose tokens each label looks at in its own way. Needs the ``train`` extra."""
+
+import importlib
+import importlib.util
+from pathlib import Path
+from typing import Final, cast
+
+import torch
+from tokenizers import Tokenizer
+from torch import Tensor, nn
+from transformers import AutoModel
+
+from models.errors import ReleaseError
+from models.labels import DISSERVICES, INTENTS, MOODS, PLACEHOLDERS, SENTIMENTS
+
+HEADS: Final = {
+    "mood": len(MOODS),
+    "sentiment": len(SENTIMENTS),
+    "intents": len(INTENTS),
+    "disservices": len(DISSERVICES),
+}
+LABELS: Final = sum(HEADS.values())
+
+_WORD_FOR_PLACEHOLDER: Final = {
+    "<EMAIL>": "email",
+    "<PHONE>": "telephone",
+    "<CARD>": "card",
+    "<IBAN>": "bank",
+    "<SSN>": "number",
+    "<IP>": "address",
+    "<URL>": "link",
+    "<USER>": "user",
+    "<ORDER>": "order",
+    "<ACCOUNT>": "account",
+    "<NAME>": "name",
+}
+
+
+class MoodNetwork(nn.Module):
+    """Encoder, then one attention pool and one linear score for each of the 37 labels (after CAML, Mullenbach 2018).
+
+    A zero query pools evenly, so training starts from mean pooling.
+    """
+
+    def __init__(self, encoder: nn.Module, width: int, dropout: float = 0.1) -> None:
+        super().__init__()
+        self.encoder = encoder
+        self.query = nn.Parameter(torch.zeros(LABELS, width))
+        self.weight = nn.Parameter(torch.randn(LABELS, width) * 0.02)
+        self.bias = nn.Parameter(torch.zeros(LABELS))
+        self.dropout = nn.Dropout(dropout)
+
+    def forward(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
+        """Return scores of shape (texts, 37): mood, sentiment, intents, dis-services, before any softmax."""
+        states = self.encoder(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state
+        states = self.dropout(states)
+        attention = states @ self.query.T / states.shape[-1] ** 0.5
+        attention = attention + (1.0 - attention_mask.unsqueeze(-1).to(states.dtype)) * -1e4
+        values = states @ self.weight.T
+        return cast(Tensor, (attention.softmax(dim=1) * values).sum(dim=1) + self.bias)
+
+
+def encoder_folder(name: str) -> str:
+    """Return the folder of an encoder named as a folder, as a Python package that carries one, or as a hub name.
+
+    Raises:
+        ReleaseError: a package of that name is installed but holds no model.
+    """
+    if Path(name).is_dir() or "/" in name or importlib.util.find_spec(name) is None:
+        return name
+    package = Path(cast(str, importlib.import_module(name).__file__)).parent
+    folders = [path.parent for path in package.rglob("model.safetensors")]
+    if not folders:
+        raise ReleaseError(f"package {name} holds no model.safetensors; name another encoder in the recipe")
+    return str(folders[0])
+
+
+def build(encoder: str, dropout: float) -> MoodNetwork:
+    """Load the pretrained encoder, give the placeholders a meaning, freeze the word table, add fresh heads."""
+    folder = encoder_folder(encoder)
+    model = AutoModel.from_pretrained(
+        folder,
+        attn_implementation="eager",
+        add_pooling_layer=False,
+        hidden_dropout_prob=0.0,
+        attention_probs_dropout_prob=0.0,
+    )
+    words = model.embeddings.word_embeddings.weight
+    tokenizer = Tokenizer.from_file(str(Path(folder) / "tokenizer.json"))
+    with torch.no_grad():
+        for slot, placeholder in enumerate(PLACEHOLDERS):
+            source = tokenizer.token_to_id(_WORD_FOR_PLACEHOLDER[placeholder])
+            words[tokenizer.token_to_id(f"[unused{slot}]")] = words[source]
+    words.requires_grad_(False)
+    return MoodNetwork(model, model.config.hidden_size, dropout)
