@@ -49,6 +49,7 @@ class Classifier:
 
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
+        options.add_session_config_entry("session.disable_quant_qdq", "1")  # unfold int8 weights once, when loading
         self.release = release
         self.tokenizer = Tokenizer.from_file(str(release.folder / "tokenizer.json"))
         self.session = onnxruntime.InferenceSession(

@@ -8,7 +8,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -220,4 +220,45 @@ def _given(labels: Sequence[Sequence[str]], order: Sequence[str]) -> Bools:
 
 def _shares(labels: Sequence[str], order: Sequence[str]) -> Array:
     counts = np.array([labels.count(label) for label in order], dtype=float)
-    return counts / max(counts.sum(), 1)
+    return cast(Array, counts / max(counts.sum(), 1))
+
+
+def compare(classifier: Classifier, rows: Sequence[Example], progress: Callable[[int, int], None]) -> Table:
+    """Return the figures of a release, of VADER (where it is installed) and of the commonest label on the same rows."""
+    done = 0
+
+    def advance(count: int) -> None:
+        nonlocal done
+        done += count
+        progress(done, len(rows))
+
+    result: Table = {"release": evaluate(rows, classifier_guesses(classifier, rows, advance))}
+    vader = vader_guesses(rows)
+    if vader is not None:
+        result["vader"] = evaluate(rows, vader, slices=False)
+    result["majority"] = evaluate(rows, majority_guesses(rows), slices=False)
+    return result
+
+
+FIGURES: Final = {
+    "mood": ("quadratic_kappa", "macro_f1", "macro_absolute_error", "calibration_error"),
+    "sentiment": ("macro_recall", "macro_f1", "calibration_error"),
+    "intents": ("macro_f1",),
+    "disservices": ("macro_f1",),
+}
+"""The figures that a summary shows of each head."""
+
+
+def summary(result: Table) -> list[dict[str, object]]:
+    """Return one row a figure and one column a system of what :func:`compare` gives; then one row a slice."""
+    heads = [(head, figure) for head, names in FIGURES.items() if head in result["release"] for figure in names]
+    rows: list[dict[str, object]] = []
+    for head, figure in heads:
+        row: dict[str, object] = {"figure": f"{head}: {figure.replace('_', ' ')}"}
+        for system, table in result.items():
+            guessable = head not in ("intents", "disservices") or system != "vader"
+            row[system] = f"{table[head][figure]:.3f}" if head in table and guessable else ""
+        low_high = result["release"][head].get(f"{figure}_interval")
+        row["95 % interval"] = f"{low_high[0]:.3f} to {low_high[1]:.3f}" if low_high else ""
+        rows.append(row)
+    return rows

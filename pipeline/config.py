@@ -13,6 +13,7 @@ from typing import Any, Final
 from pipeline.errors import SettingsError
 
 REPOSITORY: Final = Path(__file__).resolve().parent.parent
+_PUBLIC_KEY: Final = "moodline"
 DEFAULT_HOME: Final = REPOSITORY / "data"
 
 
@@ -48,6 +49,11 @@ class Home:
         return self.root / "logs"
 
     @property
+    def releases(self) -> Path:
+        """The home's own releases of the classifier, and which one serves."""
+        return self.root / "releases"
+
+    @property
     def alerts_log(self) -> Path:
         """Every alert ever opened, one JSON object a line."""
         return self.root / "alerts.jsonl"
@@ -64,6 +70,8 @@ class Settings:
 
     alert_urls: tuple[str, ...] = ()
     """Apprise URLs; they hold secrets, so they come from the environment only and are never logged."""
+    customer_key: str = _PUBLIC_KEY
+    """Key of the customers' pseudonyms; a secret one keeps them from being guessed. From the environment only."""
     slide_levels: float = 0.8
     """A fall of the expected level by this much within 30 days is a slide."""
     furious_probability: float = 0.5
@@ -94,7 +102,8 @@ def load_settings(home: Home, environment: Mapping[str, str] | None = None) -> S
     environment = os.environ if environment is None else environment
     chosen = _from_file(home.settings_file)
     urls = environment.get("MOODLINE_ALERT_URLS", "").replace(",", " ").split()
-    return Settings(alert_urls=tuple(urls), **chosen)
+    key = environment.get("MOODLINE_ID_KEY") or _PUBLIC_KEY
+    return Settings(alert_urls=tuple(urls), customer_key=key, **chosen)
 
 
 def _from_file(path: Path) -> dict[str, Any]:

@@ -6,7 +6,6 @@ from typing import Final, Literal
 
 AliasKind = Literal["id", "email", "phone", "handle", "name"]
 
-_DEFAULT_KEY: Final = "moodline"
 _EMAIL: Final = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
 _PHONE: Final = re.compile(r"\+?[\d\s().-]{7,20}")
 
@@ -38,7 +37,7 @@ def _kind_of(text: str) -> AliasKind:
     return "id"
 
 
-def customer_id_for(kind: AliasKind, value: str, key: str = _DEFAULT_KEY) -> str:
+def customer_id_for(kind: AliasKind, value: str, key: str) -> str:
     """Return a stable pseudonym for a normalised alias; it cannot be turned back without guessing the alias.
 
     With a secret ``key`` (``MOODLINE_ID_KEY``) it cannot be guessed either. Keyed BLAKE2b, RFC 7693.

@@ -2,7 +2,7 @@
 CREATE TABLE ledger_entry (
     customer_id TEXT NOT NULL,
     message_id TEXT NOT NULL,
-    at TIMESTAMP NOT NULL,
+    "at" TIMESTAMP NOT NULL,
     item TEXT NOT NULL,
     effect DOUBLE NOT NULL
 );

@@ -1,4 +1,5 @@
 -- Recomputable. Where each customer stands as of the time until which their sources were heard.
+-- inputs: digest of what it was computed from (see customers_to_track.sql), so that only news is tracked again.
 CREATE TABLE customer_mood (
     customer_id TEXT NOT NULL,
     version TEXT NOT NULL,
@@ -14,5 +15,6 @@ CREATE TABLE customer_mood (
     value_at_risk DOUBLE NOT NULL,
     messages BIGINT NOT NULL,
     last_message_at TIMESTAMP NOT NULL,
-    reasons TEXT[] NOT NULL
+    reasons TEXT[] NOT NULL,
+    inputs UBIGINT NOT NULL
 );

@@ -1,0 +1,98 @@
+"""The model card of a release, written from what the evaluation measured and never by hand."""
+
+from typing import Any, Final
+
+from models.evaluate import FIGURES
+from models.release import Release
+
+_ABOUT: Final = """\
+# Moodline classifier {version}
+
+Reads one message that a customer wrote: mood (five ordered levels), sentiment, what the writer wants (15 intents) and
+what went wrong (14 dis-services), in English. MiniLM-L6 (22M parameters, sentence-transformers/all-MiniLM-L6-v2,
+Apache-2.0) fine-tuned by this project; each label has its own attention over the words; int8 weights in ONNX.
+
+## What it was trained on
+
+Labelled rows (7 sources, one annotator a row under the project's guide) and public research sets: SemEval-2017 task 4
+(A and CE), SemEval-2018 V-oc, starred insurer reviews, complaint tweets (Preotiuc-Pietro 2019), Bitext requests
+(CDLA-Sharing-1.0), MultiDoGO (CDLA-Permissive-1.0). The airline tweets (non-commercial) are not used for weights. Texts were masked as
+stored messages are. Rows that judge or calibrate, and near-copies of them, were not trained on.
+"""
+
+_LIMITS: Final = """\
+## What it cannot do
+
+- English only: other languages get a guess, not a refusal. Irony without a marker is often read at its word.
+- One message at a time, without the turns before it.
+- The labels were made by a language model under the guide; people may agree less with them, and with each other.
+- Labels with few rows above (see their numbers) are weakly measured and weakly learned.
+- The rows were drawn with more trouble in them than real traffic holds; the mood model corrects with the prior in
+  `release.json`, other uses should too.
+- It says nothing about who will leave. That is the mood model's figure, and no public set of real churn tests it.
+
+## Weights' licence
+
+Trained on public research sets, each under its own terms (named above). The weights are offered for use with that
+statement and no further warranty; the code is Apache-2.0.
+"""
+
+
+def write_card(release: Release) -> None:
+    """Write ``card.md`` beside ``metrics.json``."""
+    measured = release.metrics()
+    parts = [
+        _ABOUT.format(version=release.version),
+        "## What was measured\n",
+        "On labelled rows kept out by the hash of their id:\n",
+        _table(measured["judged"]),
+        "On tweets of SemEval-2017 A kept out by the hash of their text:\n",
+        _table(measured["tweets"]),
+        "### Each label\n",
+        _labels(measured["judged"]["release"]),
+        "### Each slice\n",
+        _slices(measured["judged"]["release"]["slices"]),
+        _LIMITS,
+    ]
+    (release.folder / "card.md").write_text("\n".join(parts), encoding="utf-8")
+
+
+def _table(compared: dict[str, Any]) -> str:
+    systems = list(compared)
+    lines = [_row(["figure", "rows", *systems, "95 % interval"]), _row(["---"] * (len(systems) + 3))]
+    for head, figures in FIGURES.items():
+        for figure in figures:
+            if head in compared["release"]:
+                lines.append(_row(_figures(compared, head, figure)))
+    return "\n".join(lines) + "\n"
+
+
+def _figures(compared: dict[str, Any], head: str, figure: str) -> list[str]:
+    own = compared["release"][head]
+    guesses = {system: table.get(head, {}).get(figure) for system, table in compared.items()}
+    if head in ("intents", "disservices"):
+        guesses["vader"] = None
+    shown = ["" if guesses[system] is None else f"{guesses[system]:.3f}" for system in compared]
+    interval = own.get(f"{figure}_interval")
+    span = f"{interval[0]:.3f} to {interval[1]:.3f}" if interval else ""
+    return [f"{head}: {figure.replace('_', ' ')}", str(own["rows"]), *shown, span]
+
+
+def _labels(figures: dict[str, Any]) -> str:
+    lines = [_row(["label", "F1", "rows"]), _row(["---"] * 3)]
+    for head in ("intents", "disservices"):
+        for label, found in figures[head]["labels"].items():
+            lines.append(_row([f"{head}: {label}", f"{found['f1']:.2f}", str(found["rows"])]))
+    return "\n".join(lines) + "\n"
+
+
+def _slices(slices: dict[str, dict[str, float]]) -> str:
+    names = list(dict.fromkeys(name for figures in slices.values() for name in figures))
+    lines = [_row(["slice", *names]), _row(["---"] * (len(names) + 1))]
+    for name, figures in slices.items():
+        lines.append(_row([name, *(f"{figures[key]:g}" if key in figures else "" for key in names)]))
+    return "\n".join(lines) + "\n"
+
+
+def _row(cells: list[str]) -> str:
+    return f"| {' | '.join(cells)} |"

@@ -1,0 +1,155 @@
+"""What the command line shows people: progress and messages on standard error, tables on standard output."""
+
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from types import TracebackType
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+STAGE_STYLE = {
+    "delighted": "bold green",
+    "content": "green",
+    "unsure": "yellow",
+    "annoyed": "dark_orange",
+    "furious": "bold red",
+    "gone": "grey50",
+}
+
+
+def say(text: str) -> None:
+    """Print a message for people on standard error."""
+    sys.stderr.write(f"{text}\n")
+
+
+def warn(text: str) -> None:
+    """Print a problem on standard error."""
+    sys.stderr.write(f"moodline: {text}\n")
+
+
+class Steps:
+    """Progress bars on standard error, one a step; a context manager, and callable with a step's name."""
+
+    def __init__(self) -> None:
+        self._bars = Progress(
+            TextColumn("{task.description:<24}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            console=Console(stderr=True),
+        )
+
+    def __enter__(self) -> "Steps":
+        self._bars.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._bars.stop()
+
+    def __call__(self, name: str) -> Callable[[int, int], None]:
+        """Begin a step and return where its progress goes."""
+        task: TaskID = self._bars.add_task(name, total=None)
+
+        def advance(done: int, total: int) -> None:
+            self._bars.update(task, completed=done, total=total or None)
+
+        return advance
+
+
+def show_table(title: str, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Print rows as a table, or say that there are none."""
+    console = Console()
+    if not rows:
+        console.print(f"{title}: none")
+        return
+    table = Table(title=title, title_justify="left", header_style="bold")
+    for name in rows[0]:
+        table.add_column(name.replace("_", " "), overflow="fold")
+    for row in rows:
+        table.add_row(*(escape(_cell(value)) for value in row.values()))
+    console.print(table)
+
+
+def _cell(value: object) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, float):
+        return f"{value:,.2f}"
+    if isinstance(value, list | tuple):
+        return "\n".join(map(str, value))
+    return str(value)
+
+
+def show_customers(rows: Sequence[Mapping[str, Any]]) -> None:
+    """Print the customers most worth a call as one table."""
+    console = Console()
+    if not rows:
+        console.print("No customers yet: `moodline import` brings messages in, `moodline run` reads them.")
+        return
+    table = Table(title=f"The {len(rows)} customers most worth a call", title_justify="left", header_style="bold")
+    for name, side in _COLUMNS:
+        table.add_column(name, justify=side)  # type: ignore[arg-type]
+    for row in rows:
+        table.add_row(*_customer_cells(row))
+    console.print(table)
+
+
+_COLUMNS = (
+    ("customer", "left"),
+    ("stage", "left"),
+    ("slope 30 d", "right"),
+    ("risk 30/90 d", "right"),
+    ("days left", "right"),
+    ("at risk", "right"),
+    ("why", "left"),
+)
+
+
+def _customer_cells(row: Mapping[str, Any]) -> list[str]:
+    style = STAGE_STYLE[row["stage"]]
+    left = row["days_left"]
+    return [
+        escape(str(row["name"] or row["customer"])),
+        f"[{style}]{row['stage']}[/]",
+        f"{row['slope_30d']:+.1f}",
+        f"{row['risk_30d']:.0%} / {row['risk_90d']:.0%}",
+        "over 365" if left is None else f"{left:.0f}",
+        f"{row['value_at_risk']:,.0f}",
+        escape("; ".join(row["reasons"][:2])),
+    ]
+
+
+def show_customer(line: Mapping[str, Any]) -> None:
+    """Print one customer's line: where they stand, then message by message."""
+    console = Console()
+    style = STAGE_STYLE[line["stage"]]
+    console.print(f"[bold]{escape(str(line['name'] or line['customer']))}[/]  {line['customer']}")
+    console.print(
+        f"[{style}]{line['stage']}[/], level {line['level']:.1f} of 5, {line['slope_30d']:+.1f} in 30 days; "
+        f"risk of leaving {line['risk_30d']:.0%} in 30 days, {line['risk_90d']:.0%} in 90"
+    )
+    for reason in line["reasons"]:
+        console.print(f"  • {escape(reason)}")
+    table = Table(header_style="bold")
+    for name in ("when", "who", "message", "read as", "level", "effect"):
+        table.add_column(name, overflow="fold")
+    for message in line["messages"]:
+        table.add_row(*(escape(cell) for cell in _message_cells(message)))
+    console.print(table)
+
+
+def _message_cells(message: Mapping[str, Any]) -> list[str]:
+    labels = [message["mood"] or "", *message["disservices"]]
+    return [
+        str(message["at"])[:16],
+        message["author"] or message["role"],
+        message["text"],
+        ", ".join(label for label in labels if label),
+        "" if message["level"] is None else f"{message['level']:.1f}",
+        "" if message["effect"] is None else f"{message['effect']:+.2f}",
+    ]

@@ -1,0 +1,1 @@
+INSERT INTO ledger_entry BY NAME FROM incoming_ledger;

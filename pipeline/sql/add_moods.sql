@@ -1,0 +1,1 @@
+INSERT INTO customer_mood BY NAME FROM staged_mood;

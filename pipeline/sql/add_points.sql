@@ -1,0 +1,1 @@
+INSERT INTO mood_point BY NAME FROM incoming_point;

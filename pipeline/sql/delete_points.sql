@@ -1,0 +1,1 @@
+DELETE FROM mood_point WHERE customer_id IN (SELECT customer_id FROM staged_mood);

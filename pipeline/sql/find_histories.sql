@@ -1,0 +1,15 @@
+-- What the chosen customers wrote and how one version reads it; a message without text has no reading.
+WITH heard AS (
+    SELECT customer_id, max(heard_until) AS as_of
+    FROM tracked_message
+    WHERE customer_id IN (SELECT customer_id FROM incoming_chosen)
+    GROUP BY customer_id
+)
+SELECT
+    m.customer_id, m.message_id, m.source, m.channel, m.thread_id, m.sent_at, m.rating, m.product, m.department,
+    r.mood, r.intents, r.disservices, r.mood_label, r.sentiment_label, r.intent_labels, r.disservice_labels,
+    h.as_of, m.value
+FROM tracked_message AS m
+INNER JOIN heard AS h USING (customer_id)
+LEFT JOIN reading AS r ON r.message_id = m.message_id AND r.version = $version
+ORDER BY m.customer_id, m.sent_at, m.message_id;

@@ -1,0 +1,1 @@
+SELECT number, name FROM schema_migration ORDER BY number;

@@ -1,0 +1,1 @@
+SELECT position FROM cursor WHERE source = $source;

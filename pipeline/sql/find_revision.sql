@@ -1,0 +1,1 @@
+SELECT number, warehouse, version FROM revision;

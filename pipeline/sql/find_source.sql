@@ -1,0 +1,1 @@
+SELECT kind, channel, options, heard_until FROM source WHERE name = $source;

@@ -1,0 +1,1 @@
+SELECT name FROM taken_file WHERE source = $source AND digest = $digest;

@@ -1,0 +1,2 @@
+-- Of a snapshot: where every customer stands.
+SELECT customer_id, stage, level FROM customer_mood;

@@ -1,0 +1,1 @@
+UPDATE revision SET version = $version WHERE version IS DISTINCT FROM $version;

@@ -1,0 +1,1 @@
+INSERT INTO run (run_id, started_at) VALUES ($run_id, $now);

@@ -1,0 +1,420 @@
+"""The steps of the line, each joining a pure stage to the store. Running any of them again changes nothing.
+
+land (pull, redact) → score → track → alert → notify → publish. ``pipeline/flows.py`` wraps the same steps for
+Prefect; ``moodline run`` calls them in a row.
+"""
+
+import json
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass, fields, replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, Final
+
+from models.classifier import Classifier
+from models.release import Releases
+from pipeline import alerts, notify
+from pipeline.config import Home, Settings
+from pipeline.errors import DeliveryError, SourceError
+from pipeline.identity import AliasKind, customer_id_for, message_id_for, normalise
+from pipeline.mood_model import Parameters
+from pipeline.records import Alert, Customer, CustomerAlias, IncomingMessage, Message, Reading, RejectedRecord
+from pipeline.redact import Redactor
+from pipeline.sources import files, inbox
+from pipeline.sources.rows import replay
+from pipeline.sources.spec import Batch, FileSpec
+from pipeline.store import DueDelivery, Landing, LandingCount, Warehouse
+from pipeline.track import Histories, track
+
+Progress = Callable[[int, int], None]
+"""Told how much is done, and how much there is in all (0 where that is not known)."""
+_EVIDENCE_DAYS: Final = 30
+_ATTEMPTS: Final = 5
+"""Runs that try to deliver an alert before it counts as failed."""
+_SCORED_AT_ONCE: Final = 4096
+_TRACKED_AT_ONCE: Final = 5000
+_FREE_TEXT: Final = ("text", "title", "raw")
+
+
+def quiet(done: int, total: int) -> None:
+    """Show no progress."""
+
+
+@dataclass(frozen=True, slots=True)
+class Landed:
+    """What came in: records read, messages new and known, bad records new and known, and the first reasons."""
+
+    read: int = 0
+    landed: int = 0
+    duplicates: int = 0
+    quarantined: int = 0
+    requarantined: int = 0
+    problems: tuple[str, ...] = ()
+
+    def __add__(self, other: "Landed") -> "Landed":
+        counts = {
+            f.name: getattr(self, f.name) + getattr(other, f.name) for f in fields(Landed) if f.name != "problems"
+        }
+        return Landed(**counts, problems=(*self.problems, *other.problems)[:5])
+
+
+class Lander:
+    """Takes messages as a source gave them and lands them masked, each under the customer it belongs to.
+
+    Args:
+        warehouse: Where they land.
+        redactor: Masks every text before it is stored.
+        customer_key: Key of the customers' pseudonyms.
+    """
+
+    def __init__(self, warehouse: Warehouse, redactor: Redactor, customer_key: str) -> None:
+        self._warehouse, self._redactor, self._key = warehouse, redactor, customer_key
+
+    @classmethod
+    def of(cls, warehouse: Warehouse, settings: Settings) -> "Lander":
+        """Return a lander as the home's settings want it."""
+        return cls(warehouse, Redactor(names=settings.redact_names), settings.customer_key)
+
+    def land(self, spec: FileSpec, kind: str, batch: Batch, taken: tuple[str, str] | None = None) -> Landed:
+        """Land one batch in one transaction; ``taken`` says that with it a file of an inbox is in whole."""
+        customers = self._customers(batch, spec)
+        known = {alias.customer_id for alias in customers.values()}
+        messages = [self._message(message, customers) for message in batch.messages]
+        rejected = [self._masked(record, customers) for record in batch.rejected]
+        aliases = [a for a in customers.values() if a.value not in known]
+        count = self._warehouse.land(
+            Landing(
+                spec.source, kind, spec.channel, options_of(spec), messages, aliases, rejected, batch.position, taken
+            )
+        )
+        return _landed(batch, count)
+
+    def _customers(self, batch: Batch, spec: FileSpec) -> dict[str, CustomerAlias]:
+        """Return who each of the source's names means: a known alias's customer, else a new one."""
+        words = {message.customer for message in batch.messages if message.customer}
+        words |= {record.record["customer"] for record in batch.rejected if record.record.get("customer")}
+        names = {word: alias_of(word, spec) for word in words}
+        known = self._warehouse.resolve_customers(names.values())
+        return {word: self._alias(kind, value, known.get((kind, value))) for word, (kind, value) in names.items()}
+
+    def _alias(self, kind: AliasKind, value: str, customer: str | None) -> CustomerAlias:
+        if kind == "id" and value.startswith("c_"):
+            return CustomerAlias(value, kind, value)
+        return CustomerAlias(customer or customer_id_for(kind, value, self._key), kind, value)
+
+    def _message(self, incoming: IncomingMessage, customers: dict[str, CustomerAlias]) -> Message:
+        person = customers.get(incoming.customer or "")
+        own = [incoming.customer] if incoming.customer and incoming.customer.lower() in incoming.text.lower() else []
+        native = incoming.native_id or f"{incoming.customer}\0{incoming.sent_at.isoformat()}\0{incoming.text}"
+        return Message(
+            message_id_for(incoming.source, native),
+            incoming.source,
+            incoming.channel,
+            self._redactor.mask(incoming.text, own),
+            incoming.sent_at,
+            person.customer_id if person else None,
+            incoming.role,
+            incoming.author,
+            incoming.thread,
+            incoming.rating,
+            incoming.product,
+            incoming.department,
+            incoming.reach,
+        )
+
+    def _masked(self, rejected: RejectedRecord, customers: dict[str, CustomerAlias]) -> RejectedRecord:
+        record = dict(rejected.record)
+        for name in _FREE_TEXT:
+            if name in record:
+                record[name] = self._redactor.mask(record[name])
+        if record.get("customer"):
+            record["customer"] = customers[record["customer"]].customer_id
+        return replace(rejected, reason=self._redactor.mask(rejected.reason), record=record)
+
+
+def alias_of(word: str, spec: FileSpec) -> tuple[AliasKind, str]:
+    """Return the kind and normal form of a source's name for a person; on tweets a bare word is a handle."""
+    kind, value = normalise(word)
+    return normalise(word, "handle") if kind == "id" and spec.channel == "tweet" and " " not in value else (kind, value)
+
+
+def _landed(batch: Batch, count: LandingCount) -> Landed:
+    problems = tuple(f"{r.origin} line {r.line}: {r.reason}" for r in batch.rejected[:5])
+    return Landed(
+        len(batch.messages) + len(batch.rejected),
+        count.landed,
+        count.duplicates,
+        count.quarantined,
+        count.requarantined,
+        problems,
+    )
+
+
+def import_path(path: Path, spec: FileSpec, lander: Lander, progress: Progress = quiet) -> Landed:
+    """Land a file or folder, batch by batch; what landed before a crash stays and is not landed again.
+
+    Raises:
+        SourceError: nothing could be read at all.
+    """
+    total = Landed()
+    for batch in files.read(path, spec):
+        total += lander.land(spec, "file", batch)
+        progress(batch.bytes_read, batch.bytes_total)
+    return total
+
+
+def take_inbox(home: Home, warehouse: Warehouse, lander: Lander, progress: Progress = quiet) -> Landed:
+    """Land every file that waits in the inbox, each once; a file that cannot be read goes to quarantine whole."""
+    total = Landed()
+    for found in list(inbox.waiting(home.inbox, warehouse.is_taken)):
+        if isinstance(found, inbox.Unreadable):
+            total += Landed(problems=(f"{found.path}: {found.reason}",))
+        else:
+            total += _take(found, lander, progress)
+    return total
+
+
+def _take(found: inbox.Dropped, lander: Lander, progress: Progress) -> Landed:
+    total, taken = Landed(), (found.digest, found.path.name)
+    try:
+        for batch, is_last in _mark_last(files.read(found.path, found.spec)):
+            total += lander.land(found.spec, "folder", batch, taken if is_last else None)
+            progress(batch.bytes_read, batch.bytes_total)
+    except SourceError as error:
+        rejected = RejectedRecord(found.spec.source, found.spec.channel, found.path.name, 0, str(error), {})
+        total += lander.land(found.spec, "folder", Batch([], [rejected], f"{found.path.name}:0"), taken)
+    return total
+
+
+def _mark_last(batches: Iterable[Batch]) -> Iterator[tuple[Batch, bool]]:
+    held: Batch | None = None
+    for batch in batches:
+        if held is not None:
+            yield held, False
+        held = batch
+    if held is not None:
+        yield held, True
+
+
+def replay_quarantine(
+    warehouse: Warehouse, lander: Lander, source: str | None = None, changes: dict[str, str] | None = None
+) -> Landed:
+    """Try quarantined records again and land those that now pass.
+
+    ``changes`` set options (``time_format``, ``time_zone``) or overwrite fields of every record (``time=…``).
+    """
+    total, changes = Landed(), changes or {}
+    for row in warehouse.quarantine_rows(source):
+        spec = spec_of(row.rejected, changes)
+        record = replace(row.rejected, record={**row.rejected.record, **_fields_in(changes)})
+        result = replay(record, spec)
+        if isinstance(result, IncomingMessage):
+            total += lander.land(spec, "replay", Batch([result], [], ""))
+            warehouse.mark_replayed([row.quarantine_id])
+        else:
+            total += Landed(1, requarantined=1, problems=(f"{result.origin} line {result.line}: {result.reason}",))
+    return total
+
+
+_OPTIONS: Final = ("time_format", "time_zone")
+
+
+def _fields_in(changes: dict[str, str]) -> dict[str, str]:
+    return {name: value for name, value in changes.items() if name not in _OPTIONS}
+
+
+def spec_of(rejected: RejectedRecord, changes: dict[str, str]) -> FileSpec:
+    """Return how to read a quarantined record now; its fields carry their own names."""
+    chosen: dict[str, Any] = {name: changes[name] for name in _OPTIONS if name in changes}
+    return FileSpec(rejected.source, rejected.channel, **chosen)
+
+
+def options_of(spec: FileSpec) -> dict[str, str]:
+    """Return how a source is read, as it is kept beside the source's name."""
+    stated = {name: value for name, value in asdict(spec).items() if name not in {"source", "channel"} and value}
+    return {name: value if isinstance(value, str) else json.dumps(value) for name, value in stated.items()}
+
+
+def import_customers(rows: Iterable[dict[str, str]], warehouse: Warehouse, customer_key: str) -> int:
+    """Store what the company knows of its customers, and every name by which a source may call them.
+
+    ``rows`` map ``id``, ``name``, ``email``, ``phone``, ``handle``, ``segment``, ``plan``, ``value``. Returns how many
+    rows are new or changed.
+
+    Raises:
+        SourceError: a row has nothing to know the customer by, or a value that is no number.
+    """
+    customers: list[Customer] = []
+    aliases: list[CustomerAlias] = []
+    for number, row in enumerate(rows, 2):
+        customer_id = _customer_id(number, row, customer_key)
+        customers.append(Customer(customer_id, row.get("segment"), row.get("plan"), _value(number, row.get("value"))))
+        aliases += [
+            CustomerAlias(customer_id, kind, normalise(row[kind], kind)[1]) for kind in _ALIASES if row.get(kind)
+        ]
+    return warehouse.save_customers(customers, aliases)
+
+
+_ALIASES: Final[tuple[AliasKind, ...]] = ("id", "email", "phone", "handle", "name")
+
+
+def _customer_id(number: int, row: dict[str, str], key: str) -> str:
+    for kind in _ALIASES[:4]:
+        if row.get(kind):
+            return customer_id_for(*normalise(row[kind], kind), key)
+    raise SourceError(f"customers line {number}: no id, e-mail, phone or handle; say --map id=COLUMN or email=COLUMN")
+
+
+def _value(number: int, text: str | None) -> float | None:
+    try:
+        return float(text.replace(",", "")) if text else None
+    except ValueError as error:
+        raise SourceError(f"customers line {number}: value {text!r} is not a number") from error
+
+
+def score(warehouse: Warehouse, classifier: Classifier, progress: Progress = quiet) -> int:
+    """Read every customer message that this release has not read yet; return how many."""
+    total, done = len(warehouse.unscored(classifier.version)), 0
+    for chunk in list(_chunks(warehouse.unscored(classifier.version), _SCORED_AT_ONCE)):
+        scores = classifier.score([text for _, text in chunk])
+        warehouse.add_readings(
+            [
+                Reading(message_id, classifier.version, **{f.name: getattr(s, f.name) for f in fields(s)})
+                for (message_id, _), s in zip(chunk, scores, strict=True)
+            ]
+        )
+        done += len(chunk)
+        progress(done, total)
+    return done
+
+
+def _chunks(rows: Sequence[Any], size: int) -> Iterator[Sequence[Any]]:
+    for start in range(0, len(rows), size):
+        yield rows[start : start + size]
+
+
+def follow(
+    warehouse: Warehouse, parameters: Parameters, version: str, settings: Settings, progress: Progress = quiet
+) -> int:
+    """Track every customer with news; return how many."""
+    digest = f"{parameters.digest()} {settings.default_value:g}"
+    customers = warehouse.customers_to_track(version, digest)
+    for start in range(0, len(customers), _TRACKED_AT_ONCE):
+        chosen = customers[start : start + _TRACKED_AT_ONCE]
+        histories = Histories.from_arrow(warehouse.histories(chosen, version))
+        tracked = track(histories, parameters, version, settings.default_value)
+        warehouse.replace_moods(tracked.moods, tracked.points, tracked.ledger, digest)
+        progress(min(start + _TRACKED_AT_ONCE, len(customers)), len(customers))
+    return len(customers)
+
+
+def active_classifier(home: Home) -> Classifier:
+    """Load the release that serves in this home."""
+    return Classifier.load(Releases(home.releases).active())
+
+
+def parameters_for(classifier: Classifier) -> Parameters:
+    """Return the shipped mood model, with the mood prior of the release whose readings it takes."""
+    return Parameters.load().with_prior(tuple(classifier.release.mood_prior))
+
+
+def alert(warehouse: Warehouse, settings: Settings) -> alerts.AlertChanges:
+    """Open and clear alerts by where customers stand now; what is owed to receivers goes to the outbox with them."""
+    now = warehouse.newest_clock()
+    if now is None:
+        return alerts.AlertChanges()
+    rules = alerts.AlertRules.of(settings)
+    moods = warehouse.live_moods(now - timedelta(days=rules.clock_days))
+    effects = warehouse.effects(alerts.needing_evidence(moods, rules, now), _EVIDENCE_DAYS)
+    evidence = [alerts.Evidence.of(effect.point, effect.text, effect.entries, effect.reach) for effect in effects]
+    found = alerts.find(moods, evidence, warehouse.open_alerts(), rules, now)
+    targets = [notify.receiver(url) for url in settings.alert_urls]
+    due = [(opened.alert_id, target) for opened in found.opened for target in targets]
+    warehouse.save_alerts(found.opened, found.cleared, due)
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class Notified:
+    """What left the house: alerts written to the log, delivered, and the problems with those that were not."""
+
+    logged: int = 0
+    delivered: int = 0
+    problems: tuple[str, ...] = ()
+
+
+def deliver(home: Home, warehouse: Warehouse, settings: Settings) -> Notified:
+    """Append new alerts to the home's log and send what the outbox owes, each once as its receiver sees it.
+
+    A delivery is marked before it is sent: a crash in between leaves it unconfirmed, and it is never sent again.
+    """
+    logged = notify.append_log(home.alerts_log, warehouse.alerts())
+    urls = {notify.receiver(url): url for url in settings.alert_urls}
+    due = [delivery for delivery in warehouse.due_deliveries() if delivery.target in urls]
+    names = warehouse.names([delivery.alert.customer_id for delivery in due])
+    problems = [_deliver(warehouse, delivery, urls[delivery.target], names) for delivery in due]
+    failed = tuple(problem for problem in problems if problem)
+    return Notified(logged, len(due) - len(failed), failed)
+
+
+def _deliver(warehouse: Warehouse, due: DueDelivery, url: str, names: dict[str, str]) -> str | None:
+    alert_id, target = due.alert.alert_id, due.target
+    warehouse.mark_delivery(alert_id, target, "sending")
+    try:
+        notify.deliver(url, due.alert, names.get(due.alert.customer_id))
+    except notify.UnconfirmedDelivery as error:
+        warehouse.mark_delivery(alert_id, target, "unconfirmed", str(error))
+        return str(error)
+    except DeliveryError as error:
+        again = due.attempts + 1 < _ATTEMPTS
+        warehouse.mark_delivery(alert_id, target, "due" if again else "failed", str(error))
+        return str(error)
+    warehouse.mark_delivery(alert_id, target, "sent")
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class RunReport:
+    """What one pass over the line did."""
+
+    version: str
+    pulled: Landed
+    scored: int
+    tracked: int
+    opened: tuple[Alert, ...]
+    cleared: tuple[Alert, ...]
+    notified: Notified
+    snapshot: Path
+
+    def counts(self) -> dict[str, int | float | str]:
+        """Return the figures that the run's note in the warehouse keeps."""
+        return {
+            "version": self.version,
+            "landed": self.pulled.landed,
+            "quarantined": self.pulled.quarantined,
+            "scored": self.scored,
+            "tracked": self.tracked,
+            "opened": len(self.opened),
+            "cleared": len(self.cleared),
+            "delivered": self.notified.delivered,
+        }
+
+
+def run(home: Home, warehouse: Warehouse, settings: Settings, step: Callable[[str], Progress]) -> RunReport:
+    """Make one pass: pull, redact, score, track, alert, notify, publish.
+
+    ``step`` is told the name of each step as it begins and returns where its progress goes.
+    """
+    run_id = warehouse.start_run()
+    pulled = take_inbox(home, warehouse, Lander.of(warehouse, settings), step("pull"))
+    classifier = active_classifier(home)
+    scored = score(warehouse, classifier, step("score"))
+    tracked = follow(warehouse, parameters_for(classifier), classifier.version, settings, step("track"))
+    step("alert")
+    changes = alert(warehouse, settings)
+    notified = deliver(home, warehouse, settings)
+    step("publish")
+    snapshot = warehouse.publish()
+    report = RunReport(classifier.version, pulled, scored, tracked, changes.opened, changes.cleared, notified, snapshot)
+    warehouse.finish_run(run_id, report.counts())
+    return report

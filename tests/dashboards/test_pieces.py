@@ -1,0 +1,51 @@
+from datetime import datetime
+
+import pytest
+
+from dashboards import pieces
+
+EVIL = """<img src=x onerror="alert(1)"> & 'quoted'"""
+
+
+def turn(**changed):
+    row = dict.fromkeys(("thread_id", "author", "rating", "product", "department", "reach", "effect", "mood"))
+    row |= {"message_id": "m_1", "source": "care", "channel": "transcript", "role": "customer", "text": "hello"}
+    row |= {"sent_at": datetime(2026, 9, 1, 9), "mood_label": "annoyed", "intent_labels": [], "disservice_labels": []}
+    return row | changed
+
+
+@pytest.mark.parametrize("field", ["text", "author", "department", "product", "source", "mood_label", "channel"])
+@pytest.mark.parametrize("role", ["customer", "agent"])
+def test_nothing_that_others_wrote_becomes_markup(field, role):
+    drawn = pieces.contact([turn(**{"role": role, field: EVIL})], {})
+    assert "<img" not in drawn
+    assert 'onerror="' not in drawn
+
+
+def test_reasons_names_and_alerts_are_escaped_too():
+    row = {"stage": "annoyed", "level": 2.0, "slope_30d": -1.0, "risk_30d": 0.1, "risk_90d": 0.2, "days_left": 3.0}
+    drawn = pieces.ranking_row(row | {"value_at_risk": 1.0, "reasons": [EVIL]}, "data:,", [{"kind": EVIL}])
+    drawn += pieces.bullets([EVIL]) + pieces.facts([(EVIL, EVIL)]) + pieces.tag(EVIL)
+    assert drawn.count("<img") == 1  # the sparkline
+    assert 'onerror="' not in drawn
+
+
+def test_what_redaction_left_is_marked():
+    assert pieces.message_text("ring <PHONE>") == 'ring <span class="ml-mask">phone</span>'
+    assert pieces.message_text("a <SCRIPT>") == "a &lt;SCRIPT&gt;"
+
+
+def test_agents_stand_apart_from_customers():
+    customer, agent = pieces.contact([turn()], {}), pieces.contact([turn(role="agent", author="Carys")], {})
+    assert 'class="ml-turn agent' in agent
+    assert "Carys · agent" in agent
+    assert 'class="ml-turn agent' not in customer
+
+
+def test_a_contact_says_what_it_did_to_the_mood():
+    drawn = pieces.contact([turn(effect=-0.5), turn(role="agent"), turn(effect=-0.4)], {})
+    assert "−0.9</span> steps" in drawn  # noqa: RUF001
+
+
+def test_an_unread_message_says_so():
+    assert "not yet read" in pieces.contact([turn(mood_label=None)], {})
