@@ -63,7 +63,7 @@ class Steps:
 
 def show_table(title: str, rows: Sequence[Mapping[str, Any]]) -> None:
     """Print rows as a table, or say that there are none."""
-    console = Console()
+    console = _console()
     if not rows:
         console.print(f"{title}: none")
         return
@@ -85,9 +85,14 @@ def _cell(value: object) -> str:
     return str(value)
 
 
+def _console() -> Console:
+    """Return the console of tables; piped into a file they keep the width of a usual screen."""
+    return Console() if sys.stdout.isatty() else Console(width=140)
+
+
 def show_customers(rows: Sequence[Mapping[str, Any]]) -> None:
     """Print the customers most worth a call as one table."""
-    console = Console()
+    console = _console()
     if not rows:
         console.print("No customers yet: `moodline import` brings messages in, `moodline run` reads them.")
         return
@@ -126,7 +131,7 @@ def _customer_cells(row: Mapping[str, Any]) -> list[str]:
 
 def show_customer(line: Mapping[str, Any]) -> None:
     """Print one customer's line: where they stand, then message by message."""
-    console = Console()
+    console = _console()
     style = STAGE_STYLE[line["stage"]]
     console.print(f"[bold]{escape(str(line['name'] or line['customer']))}[/]  {line['customer']}")
     console.print(

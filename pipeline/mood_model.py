@@ -29,7 +29,7 @@ from typing import Any, Final, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg import expm  # type: ignore[import-untyped]
+from scipy.linalg import expm
 
 from models.labels import MOODS
 from pipeline.errors import SettingsError
@@ -415,7 +415,7 @@ def _before(machine: MoodFilter, belief: Floats, leak: Floats, course: Course, r
 
 def text_evidence(parameters: Parameters, moods: Floats) -> Floats:
     """Return (N, 6) scaled likelihoods of texts whose readings are ``moods`` (N, 5); a row of nan says nothing."""
-    unread: Flags = np.isnan(moods).any(1, keepdims=True)
+    unread = np.asarray(np.isnan(moods).any(1, keepdims=True))
     weights = np.where(unread, parameters.message_prior, moods) / parameters.message_prior
     return np.asarray(weights @ parameters.emission.T)
 
@@ -445,7 +445,7 @@ def message_evidence(parameters: Parameters, moods: Floats, ratings: Floats, sai
     weight = np.where(np.isnan(ratings), 1.0, parameters.rated_text_weight)[:, None]
     text = text_evidence(parameters, moods) * leave_evidence(parameters, said)
     likelihood = text**weight * rating_evidence(parameters, ratings)
-    return np.maximum(likelihood / likelihood.max(1, keepdims=True), _LEAST)
+    return np.asarray(np.maximum(likelihood / likelihood.max(1, keepdims=True), _LEAST))
 
 
 _LEAST: Final = 1e-9

@@ -12,6 +12,7 @@ import json
 import logging
 import os
 import re
+import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -190,7 +191,9 @@ def _service(url: str, target: str, timeout: float) -> "NotifyBase":
     from apprise import Apprise, AppriseAsset
 
     try:
-        service = Apprise.instantiate(url, asset=AppriseAsset(secure_logging=True), suppress_exceptions=True)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)  # loading its plugins, Apprise imports imghdr
+            service = Apprise.instantiate(url, asset=AppriseAsset(secure_logging=True), suppress_exceptions=True)
     except Exception:  # a plugin may raise anything over a malformed URL, and quote it
         service = None
     if service is None:

@@ -160,7 +160,7 @@ class CustomerMood:
     days_left: float | None
     """Days until furious-or-gone is more likely than not; 0 if it is already, None beyond a year."""
     value_at_risk: float
-    """Value times the part of the 90-day risk that can still be avoided."""
+    """Value times the part of the 90-day risk that making the customer content would avoid."""
     messages: int
     last_message_at: datetime
     reasons: tuple[str, ...] = field(default=())

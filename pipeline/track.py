@@ -11,8 +11,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 
 import numpy as np
-import pyarrow as pa  # type: ignore[import-untyped]
-import pyarrow.compute as pc  # type: ignore[import-untyped]
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from models.labels import DISSERVICES, INTENTS, MOODS
 from pipeline.errors import StoreError
@@ -202,6 +202,8 @@ class _Followed:
     slope: Floats
     risk_30d: Floats
     risk_90d: Floats
+    avoidable: Floats
+    """The part of the 90-day risk that a call could still take away: see ``_avoidable``."""
     days_left: Floats
 
 
@@ -241,8 +243,16 @@ def _follow(histories: Histories, parameters: Parameters) -> _Followed:
         slope=_rounded(level_of(now) - _level_then(machine, filtered, course, early, days, cutoff)),
         risk_30d=_rounded(risk(parameters, now, 30)),
         risk_90d=_rounded(risk(parameters, now, 90)),
+        avoidable=_avoidable(parameters, now),
         days_left=np.round(days_left(parameters, now), 6),
     )
+
+
+def _avoidable(parameters: Parameters, now: Floats) -> Floats:
+    """Return the 90-day risk less what has left already and less what even a content customer would run."""
+    content = risk(parameters, np.eye(len(STATES))[[STATES.index("content")]], 90)
+    here = 1.0 - now[:, GONE]
+    return np.maximum(risk(parameters, now, 90) - now[:, GONE] - here * content, 0.0)
 
 
 def _leaving(histories: Histories, parameters: Parameters) -> tuple[Floats, Floats]:
@@ -309,7 +319,7 @@ def _moods(
 ) -> list[CustomerMood]:
     stages, levels = stage_of(followed.now).tolist(), _rounded(level_of(followed.now)).tolist()
     values = np.where(np.isnan(histories.value), default_value, histories.value)
-    at_risk = _rounded(values * np.maximum(followed.risk_90d - followed.now[:, GONE], 0.0)).tolist()
+    at_risk = _rounded(values * followed.avoidable).tolist()
     booked = _by_customer(ledger)
     return [
         CustomerMood(

@@ -60,7 +60,7 @@ def simulate(parameters, customers, contacts, seed=1):
 
 @pytest.fixture(scope="module")
 def simulated():
-    return simulate(truth(), 800, 12)
+    return simulate(truth(), 400, 12)
 
 
 @pytest.fixture(scope="module")

@@ -330,7 +330,7 @@ def processes(tmp_path, home):
 
 
 def wait_for(look, seconds, processes):
-    """Return what ``look`` finds once it finds something; a server that is not there yet finds nothing."""
+    """Return what ``look`` finds once it finds something; a server that is not up, or too busy, finds nothing."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         try:
@@ -349,11 +349,12 @@ def test_the_deployment_of_prefect_yaml_runs_on_a_worker(processes, home):
     wait_for(lambda: ask(f"{api}/health"), 300, processes)
     processes.finish("work-pool", "create", "moodline", "--type", "process")
     processes.finish("--no-prompt", "deploy", "--all")
-    deployment = ask(f"{api}/deployments/name/monitor/monitor")
+    deployment = wait_for(lambda: ask(f"{api}/deployments/name/monitor/monitor"), 60, processes)
     assert [schedule["schedule"]["cron"] for schedule in deployment["schedules"]] == ["*/15 * * * *"]
     assert deployment["global_concurrency_limit"]["limit"] == 1
 
-    ask(f"{api}/deployments/{deployment['id']}/create_flow_run", {"state": {"type": "SCHEDULED"}})
+    run = f"{api}/deployments/{deployment['id']}/create_flow_run"
+    wait_for(lambda: ask(run, {"state": {"type": "SCHEDULED"}}), 60, processes)
     processes.start("worker", "start", "--pool", "moodline")
     # the schedule may start one too, and then that one takes the only slot
     done = {"flow_runs": {"state": {"type": {"any_": ["COMPLETED", "FAILED", "CRASHED"]}}}}
