@@ -1,26 +1,14 @@
-"""What to do about a customer at risk: a few plain lines from where they stand and what soured them. Pure rules."""
+"""What to do about a customer at risk: a few plain lines from where they stand and what soured them. Pure rules.
+
+What makes a dis-service good again is said by ``pipeline.alerts``, so that a page and an alert agree.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-AMENDS: Final[dict[str, str]] = {
-    "no_human": "Give a direct name and number; keep the menu and the bot out of the next contact.",
-    "long_wait": "Ring instead of letting them queue again, and say how long each next step takes.",
-    "runaround": "Name one owner who has read the whole history, so that nothing is told twice.",
-    "ignored": "Answer the question that was left open before anything else.",
-    "canned_reply": "Write back in your own words, and to the question that was asked.",
-    "broken_promise": "Keep the promise that was made today, or make it good with something better.",
-    "rude_staff": "Apologise for how they were treated, from someone senior, without a but.",
-    "billing_error": "Put the charge right first, then confirm the exact sum and date in writing.",
-    "late_or_missing": "Find out where it is, give one date that will hold, and offer to send it again.",
-    "faulty_product": "Replace it before the faulty one is back; do not ask them to prove it again.",
-    "outage_or_bug": "Say what is broken and when it will work, and tell them yourself when it does.",
-    "unwanted_contact": "Take them off the lists now and confirm it once.",
-    "policy_friction": "Use your discretion: the rule costs less than the customer.",
-    "unresolved": "Reopen the case and stay on it until they, not the ticket, say it is solved.",
-}
-"""What makes each dis-service good again."""
+from dashboards import words
+from pipeline.alerts import NEXT_STEP
 
 SILENCE_DAYS: Final = 21
 
@@ -44,8 +32,8 @@ def advise(standing: Standing, costs: Sequence[tuple[str, float]]) -> list[str]:
     lines = [_how_soon(standing)]
     if standing.stage == "gone":
         return lines
-    dearest = sorted((effect, name) for name, effect in costs if effect < 0 and name in AMENDS)
-    lines += [AMENDS[name] for _, name in dearest[:2]]
+    dearest = sorted((effect, name) for name, effect in costs if effect < 0 and name in NEXT_STEP)
+    lines += [words.sentence(NEXT_STEP[name]) for _, name in dearest[:2]]
     if standing.silent_days >= SILENCE_DAYS and standing.stage in ("unsure", "annoyed", "furious"):
         lines.append("Do not wait to hear from them: they have stopped telling you.")
     return lines

@@ -80,7 +80,7 @@ def ranking_head() -> str:
         "90 days",
         '<span title="Steps gained over 30 days">Slope</span>',
         "Risk of leaving",
-        '<span title="Until furious or gone is likelier than not">Days left</span>',
+        '<span title="Until furious or gone is likelier than not">Time left</span>',
         "At risk",
         "Why",
     )
@@ -120,7 +120,9 @@ def facts(pairs: Sequence[tuple[str, str]]) -> str:
 def bullets(lines: Sequence[str], *, ordered: bool = False) -> str:
     """Return plain lines as a list."""
     kind = "ol" if ordered else "ul"
-    return block(f'<{kind} class="ml-list">{"".join(f"<li>{text(line)}</li>" for line in lines)}</{kind}>')
+    return block(
+        f'<{kind} class="ml-list">{"".join(f"<li>{text(line[:1].upper() + line[1:])}</li>" for line in lines)}</{kind}>'
+    )
 
 
 def mix(mood: Sequence[float]) -> str:
@@ -204,6 +206,20 @@ def _booked(turn: Row, costs: Sequence[Row]) -> str:
 def _when(turn: Row) -> str:
     reach = f"{turn['reach']:,} followers · " if turn["reach"] else ""
     return f'<span class="when">{reach}{turn["sent_at"]:%H:%M}</span>'
+
+
+def headline(alert: Row, name: str | None) -> str:
+    """Return an alert's headline, unescaped, with the customer's name in place of the pseudonym that left the house."""
+    told: str = alert["headline"]
+    return told.replace(alert["customer_id"], name) if name else told
+
+
+def alert(row: Row, quoted: Sequence[Row]) -> str:
+    """Return an alert: its headline, its explanation, and in full the messages that the explanation cuts short."""
+    lines = [line for line in row["explanation"].splitlines() if not (quoted and line.startswith("- "))]
+    told = "\n".join(f"<b>{text(line)}</b>" if line.startswith("Next: ") else text(line) for line in lines)
+    quotes = "".join(quote(message) for message in quoted)
+    return block(f'<b>{text(headline(row, row["name"]))}</b><p class="ml-told">{told}</p>{quotes}')
 
 
 def quote(message: Row) -> str:

@@ -18,8 +18,9 @@ ITEMS: Final[dict[str, str]] = {
     "unwanted_contact": "unwanted contact",
     "policy_friction": "policy in the way",
     "unresolved": "came back unresolved",
+    "mood": "tone of their words",
 }
-"""Dis-services as a reader would say them."""
+"""What a ledger books on, as a reader would say it."""
 
 CHANNELS: Final[dict[str, str]] = {"review": "Review", "tweet": "Tweet", "transcript": "Transcript"}
 
@@ -31,6 +32,12 @@ MINUS: Final = "\N{MINUS SIGN}"
 def item(name: str) -> str:
     """Return a dis-service, intent or praise in plain words; unknown names lose their underscores."""
     return ITEMS.get(name, name.replace("_", " "))
+
+
+def sentence(words_of_a_rule: str) -> str:
+    """Return plain words with a capital and a full stop."""
+    words_of_a_rule = words_of_a_rule.strip().removesuffix(".")
+    return f"{words_of_a_rule[:1].upper()}{words_of_a_rule[1:]}."
 
 
 def channel(name: str) -> str:

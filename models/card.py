@@ -16,7 +16,8 @@ Apache-2.0) fine-tuned by this project; each label has its own attention over th
 
 Labelled rows (7 sources, one annotator a row under the project's guide) and public research sets: SemEval-2017 task 4
 (A and CE), SemEval-2018 V-oc, starred insurer reviews, complaint tweets (Preotiuc-Pietro 2019), Bitext requests
-(CDLA-Sharing-1.0), MultiDoGO (CDLA-Permissive-1.0). The airline tweets (non-commercial) are not used for weights. Texts were masked as
+(CDLA-Sharing-1.0), MultiDoGO (CDLA-Permissive-1.0). The airline tweets (non-commercial) are not used for weights.
+Texts were masked as
 stored messages are. Rows that judge or calibrate, and near-copies of them, were not trained on.
 """
 

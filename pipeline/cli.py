@@ -10,6 +10,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, cast, get_args
@@ -93,6 +94,12 @@ def import_(
     encoding: Annotated[str | None, typer.Option(help="Of the text, where the bytes do not tell.")] = None,
     customer_speaker: Annotated[str | None, typer.Option(help="Transcripts: the speaker who is the customer.")] = None,
     turns: Annotated[str | None, typer.Option(help="Threads: the key of the nested list of turns.")] = None,
+    heard_until: Annotated[
+        datetime | None,
+        typer.Option(
+            formats=["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"], help="When the export was made (UTC): silence counts until then."
+        ),
+    ] = None,
     preview: Annotated[bool, typer.Option("--preview", help="Show what would come in, and store nothing.")] = False,
     customers: Annotated[
         bool,
@@ -137,7 +144,7 @@ def import_(
     if preview:
         _preview(path, spec, as_json)
         return
-    _import(home, path, spec, as_json)
+    _import(home, path, spec, heard_until.replace(tzinfo=UTC) if heard_until else None, as_json)
 
 
 def _scale(text: str) -> tuple[float, float]:
@@ -190,12 +197,12 @@ def _preview(path: Path, spec: "FileSpec", as_json: bool) -> None:
     show_table("The first messages (masked)", rows)
 
 
-def _import(home: Home, path: Path, spec: "FileSpec", as_json: bool) -> None:
+def _import(home: Home, path: Path, spec: "FileSpec", heard_until: datetime | None, as_json: bool) -> None:
     from pipeline.steps import Lander, import_path
 
     with open_warehouse(home) as warehouse, Steps() as steps:
         lander = Lander.of(warehouse, load_settings(home))
-        landed = import_path(path, spec, lander, steps(f"import {path.name}"))
+        landed = import_path(path, spec, lander, steps(f"import {path.name}"), heard_until)
     _tell_landed(landed, spec.source, as_json)
     if landed.read and landed.read == landed.quarantined + landed.requarantined:
         raise SourceError(f"{path}: no record could be read; `moodline quarantine show` gives the reasons")
@@ -267,10 +274,11 @@ def run(context: typer.Context, as_json: AsJson = False) -> None:
     settings = load_settings(home)
     with open_warehouse(home) as warehouse, Steps() as steps:
         report = line.run(home, warehouse, settings, steps)
+        names = warehouse.names([alert.customer_id for alert in report.opened])
     for problem in (*report.pulled.problems, *report.notified.problems):
         warn(problem)
     for alert in report.opened:
-        say(f"alert: {alert.headline}")
+        say(f"alert: {alert.headline.replace(alert.customer_id, names.get(alert.customer_id, alert.customer_id))}")
         say(f"  {alert.explanation}")
     counts = report.counts()
     say(

@@ -9,8 +9,9 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import duckdb
 from prefect import flow, get_run_logger, task
@@ -126,9 +127,16 @@ class SourceCounter(Lander):
         super().__init__(warehouse, redactor, customer_key)
         self.sources: dict[str, Landed] = {}
 
-    def land(self, spec: FileSpec, kind: str, batch: Batch, taken: tuple[str, str] | None = None) -> Landed:
+    def land(
+        self,
+        spec: FileSpec,
+        kind: str,
+        batch: Batch,
+        taken: tuple[str, str] | None = None,
+        heard_until: datetime | None = None,
+    ) -> Landed:
         """Land one batch and count it."""
-        landed = super().land(spec, kind, batch, taken)
+        landed = super().land(spec, kind, batch, taken, heard_until)
         self.sources[spec.source] = self.sources.get(spec.source, Landed()) + landed
         return landed
 
@@ -236,9 +244,10 @@ def with_alert_urls(settings: Settings) -> Settings:
     if settings.alert_urls:
         return settings
     try:
-        urls = str(Secret.load(ALERT_URLS_BLOCK).get())
+        value = cast("Secret[Any]", Secret.load(ALERT_URLS_BLOCK)).get()
     except ValueError:  # Prefect's word for a block that does not exist
         return settings
+    urls = " ".join(value) if isinstance(value, list) else str(value)
     return replace(settings, alert_urls=tuple(urls.replace(",", " ").split()))
 
 

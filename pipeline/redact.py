@@ -45,7 +45,7 @@ class Redactor:
     """Replaces personal data by typed placeholders. Deterministic, and masking twice changes nothing more.
 
     Args:
-        names: mask people's names too, as spaCy's small English pipeline finds them. Slower (about 150 texts a second)
+        names: mask people's names too, as spaCy's small English pipeline finds them. Slow (some fifty texts a second)
             and wrong now and then, hence off by default.
 
     Raises:
@@ -173,7 +173,7 @@ def _without_heavy_imports() -> Iterator[None]:
         yield
     finally:
         for name in hidden:
-            del sys.modules[name]
+            sys.modules.pop(name, None)
 
 
 class _Recogniser(Protocol):

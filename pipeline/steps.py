@@ -5,9 +5,10 @@ Prefect; ``moodline run`` calls them in a row.
 """
 
 import json
+import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, fields, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
@@ -34,6 +35,11 @@ _ATTEMPTS: Final = 5
 _SCORED_AT_ONCE: Final = 4096
 _TRACKED_AT_ONCE: Final = 5000
 _FREE_TEXT: Final = ("text", "title", "raw")
+_KEYS: Final = ("id", "thread", "reply_to")
+"""Fields that only tell records apart: one that names a person becomes a hash and goes on doing so."""
+_PERSONAL: Final = ("<EMAIL>", "<PHONE>", "<USER>", "<URL>", "<IBAN>", "<SSN>", "<IP>")
+"""What is masked outside the text, where long numbers are times, ids and ratings."""
+_PSEUDONYM: Final = re.compile(r"c_[0-9a-f]{12}")
 
 
 def quiet(done: int, total: int) -> None:
@@ -75,8 +81,19 @@ class Lander:
         """Return a lander as the home's settings want it."""
         return cls(warehouse, Redactor(names=settings.redact_names), settings.customer_key)
 
-    def land(self, spec: FileSpec, kind: str, batch: Batch, taken: tuple[str, str] | None = None) -> Landed:
-        """Land one batch in one transaction; ``taken`` says that with it a file of an inbox is in whole."""
+    def land(
+        self,
+        spec: FileSpec,
+        kind: str,
+        batch: Batch,
+        taken: tuple[str, str] | None = None,
+        heard_until: datetime | None = None,
+    ) -> Landed:
+        """Land one batch in one transaction.
+
+        ``taken`` says that with it a file of an inbox is in whole; ``heard_until`` up to when the source is complete,
+        None being its newest message.
+        """
         customers = self._customers(batch, spec)
         known = {alias.customer_id for alias in customers.values()}
         messages = [self._message(message, customers) for message in batch.messages]
@@ -84,10 +101,19 @@ class Lander:
         aliases = [a for a in customers.values() if a.value not in known]
         count = self._warehouse.land(
             Landing(
-                spec.source, kind, spec.channel, options_of(spec), messages, aliases, rejected, batch.position, taken
+                spec.source,
+                kind,
+                spec.channel,
+                options_of(spec),
+                messages,
+                aliases,
+                rejected,
+                batch.position,
+                taken,
+                heard_until,
             )
         )
-        return _landed(batch, count)
+        return _landed(batch, rejected, count)
 
     def _customers(self, batch: Batch, spec: FileSpec) -> dict[str, CustomerAlias]:
         """Return who each of the source's names means: a known alias's customer, else a new one."""
@@ -98,7 +124,7 @@ class Lander:
         return {word: self._alias(kind, value, known.get((kind, value))) for word, (kind, value) in names.items()}
 
     def _alias(self, kind: AliasKind, value: str, customer: str | None) -> CustomerAlias:
-        if kind == "id" and value.startswith("c_"):
+        if kind == "id" and _PSEUDONYM.fullmatch(value):
             return CustomerAlias(value, kind, value)
         return CustomerAlias(customer or customer_id_for(kind, value, self._key), kind, value)
 
@@ -114,21 +140,31 @@ class Lander:
             incoming.sent_at,
             person.customer_id if person else None,
             incoming.role,
-            incoming.author,
-            incoming.thread,
+            self._metadata("author", incoming.author),
+            self._metadata("thread", incoming.thread),
             incoming.rating,
-            incoming.product,
-            incoming.department,
+            self._metadata("product", incoming.product),
+            self._metadata("department", incoming.department),
             incoming.reach,
         )
 
+    def _metadata(self, name: str, value: str | None) -> str | None:
+        """Return a field beside the text as it may be stored: numbers and names stay, ways to reach a person do not."""
+        if value is None:
+            return None
+        masked = self._redactor.mask(value)
+        if not any(placeholder in masked for placeholder in _PERSONAL):
+            return value
+        return message_id_for(name, value).replace("m_", "x_", 1) if name in _KEYS else masked
+
     def _masked(self, rejected: RejectedRecord, customers: dict[str, CustomerAlias]) -> RejectedRecord:
-        record = dict(rejected.record)
-        for name in _FREE_TEXT:
-            if name in record:
-                record[name] = self._redactor.mask(record[name])
-        if record.get("customer"):
-            record["customer"] = customers[record["customer"]].customer_id
+        record = {
+            name: self._redactor.mask(value) if name in _FREE_TEXT else self._metadata(name, value) or ""
+            for name, value in rejected.record.items()
+            if name != "customer"
+        }
+        if rejected.record.get("customer"):
+            record["customer"] = customers[rejected.record["customer"]].customer_id
         return replace(rejected, reason=self._redactor.mask(rejected.reason), record=record)
 
 
@@ -138,8 +174,8 @@ def alias_of(word: str, spec: FileSpec) -> tuple[AliasKind, str]:
     return normalise(word, "handle") if kind == "id" and spec.channel == "tweet" and " " not in value else (kind, value)
 
 
-def _landed(batch: Batch, count: LandingCount) -> Landed:
-    problems = tuple(f"{r.origin} line {r.line}: {r.reason}" for r in batch.rejected[:5])
+def _landed(batch: Batch, rejected: Sequence[RejectedRecord], count: LandingCount) -> Landed:
+    problems = tuple(f"{r.origin} line {r.line}: {r.reason}" for r in rejected[:5])
     return Landed(
         len(batch.messages) + len(batch.rejected),
         count.landed,
@@ -150,15 +186,19 @@ def _landed(batch: Batch, count: LandingCount) -> Landed:
     )
 
 
-def import_path(path: Path, spec: FileSpec, lander: Lander, progress: Progress = quiet) -> Landed:
+def import_path(
+    path: Path, spec: FileSpec, lander: Lander, progress: Progress = quiet, heard_until: datetime | None = None
+) -> Landed:
     """Land a file or folder, batch by batch; what landed before a crash stays and is not landed again.
+
+    ``heard_until`` is when the export was made, where that is later than its newest message: silence counts until then.
 
     Raises:
         SourceError: nothing could be read at all.
     """
     total = Landed()
     for batch in files.read(path, spec):
-        total += lander.land(spec, "file", batch)
+        total += lander.land(spec, "file", batch, heard_until=heard_until)
         progress(batch.bytes_read, batch.bytes_total)
     return total
 

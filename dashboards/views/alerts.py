@@ -54,8 +54,7 @@ def _alert(row: Row, quotes: Mapping[str, Row], pages: Pages) -> None:
             frame.customer_link(pages, row)
             st.html(pieces.block(f"{pieces.chip(row['stage'])} {_stakes(row)}"), width="content")
         told = [message for name in row["message_ids"][-3:] if (message := quotes.get(name))]
-        body = f"<b>{pieces.text(row['headline'])}</b><br>{pieces.text(row['explanation'])}"
-        st.html(pieces.block(body + "".join(pieces.quote(message) for message in told)))
+        st.html(pieces.alert(row, told))
 
 
 def _stakes(row: Row) -> str:

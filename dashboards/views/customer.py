@@ -89,7 +89,8 @@ def _person(snapshot: Path, person: Row) -> None:
 
 
 def _who(person: Row) -> str:
-    parts = [person["segment"], person["plan"], f"worth {words.amount(person['value'])} over a lifetime"]
+    plan = None if person["plan"] in (None, "none") else person["plan"]
+    parts = [person["segment"], plan, f"worth {words.amount(person['value'])} over a lifetime"]
     return " · ".join(part for part in parts if part)
 
 
@@ -97,7 +98,7 @@ def _standing(snapshot: Path, person: Row) -> None:
     lines: list[str] = []
     for alert in queries.open_alerts_of(snapshot, [person["customer_id"]]).get(person["customer_id"], []):
         kind = words.alert_kind(alert["kind"])
-        body = f"{pieces.tag(kind, 'alert')} {pieces.text(alert['headline'])}"
+        body = f"{pieces.tag(kind, 'alert')} {pieces.text(pieces.headline(alert, person['name']))}"
         lines.append(f'{body} <span class="muted small">since {words.day(alert["opened_at"])}</span>')
     if lines:
         st.html(pieces.block("<br>".join(lines)))
@@ -115,7 +116,7 @@ def _figures(person: Row) -> list[tuple[str, str]]:
         ("30-day slope", f"{words.steps(person['slope_30d'])} steps"),
         ("Leaves in 30 days", words.percent(person["risk_30d"])),
         ("Leaves in 90 days", words.percent(person["risk_90d"])),
-        ("Days left", words.days_left(person["days_left"])),
+        ("Time left", words.days_left(person["days_left"])),
         ("Value at risk", words.amount(person["value_at_risk"])),
         ("Last heard", words.days_before(person["last_message_at"], person["as_of"])),
     ]
@@ -146,7 +147,13 @@ def _beside(snapshot: Path, person: Row) -> None:
 def _advice(person: Row, costs: list[Row]) -> list[str]:
     silent = (person["as_of"] - person["last_message_at"]).total_seconds() / 86400
     standing = advice.Standing(person["stage"], person["slope_30d"], person["risk_30d"], person["days_left"], silent)
-    return advice.advise(standing, [(row["item"], row["effect"]) for row in costs])
+    return advice.advise(standing, _recent(costs))
+
+
+def _recent(costs: list[Row]) -> list[tuple[str, float]]:
+    """Return what cost mood in the last 30 days; of all time when nothing did."""
+    recent = [(row["item"], row["effect_30d"]) for row in costs if row["effect_30d"] < 0]
+    return recent or [(row["item"], row["effect"]) for row in costs]
 
 
 def _thread(snapshot: Path, person: Row, messages: list[Row]) -> None:

@@ -14,7 +14,7 @@ SHOW = {"Sliding": "sliding", "With an open alert": "alerted", "Everyone": "ever
 """Choices by how they are called; the name is what the address holds."""
 PAGE_SIZE = 20
 SPARK_DAYS = 90
-_COLUMNS = (2, 11)
+_COLUMNS = (2.4, 11)
 
 
 def view(snapshot: Path, pages: Pages) -> None:

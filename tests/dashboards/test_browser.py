@@ -108,6 +108,7 @@ def test_a_deep_link_shows_the_customers_slide(page, server):
 
 def test_a_click_on_the_ranking_opens_the_customer_and_filters_come_from_the_address(page, server):
     page.goto(f"{server}/sliding?show=Everyone")
+    page.get_by_role("link", name="Asha <b>Raman</b>").wait_for()  # not sliding
     page.get_by_role("link", name="Reginald Thwaite").click()
     page.get_by_role("heading", name="Reginald Thwaite").wait_for()
     assert page.url == f"{server}/customer?customer=c_0000000000a6"

