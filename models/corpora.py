@@ -136,10 +136,11 @@ def insurers(folder: Path) -> Iterator[Example]:
 
 def complaint_tweets(folder: Path) -> Iterator[Example]:
     """Read tweets to brands marked as complaint or not."""
-    with (folder / "complaints_acl19" / "complaints-data.csv").open(encoding="utf-8", newline="") as file:
-        for row in csv.reader(file):
-            intents = ("complaint",) if row[2] == "1" else ()
-            yield Example(row[1], "complaints", intents=intents, known_intents=("complaint",), weight=0.5)
+    for path in sorted((folder / "complaints_acl19").glob("*.csv")):
+        with path.open(encoding="utf-8", newline="") as file:
+            for row in csv.reader(file):
+                intents = ("complaint",) if row[2] == "1" else ()
+                yield Example(row[1], "complaints", intents=intents, known_intents=("complaint",), weight=0.5)
 
 
 _BITEXT: Final = {
@@ -232,8 +233,13 @@ def _topic(text: str, source: str, intent: str) -> Example:
 def public(folder: Path, limits: dict[str, int], seed: int) -> list[Example]:
     """Read the public sets that train, each cut to ``limits[name]`` rows (all where it is not named).
 
-    The cut is random, but even over the sentiments: the scarce class is kept whole.
+    The cut is random, but even over the sentiments: the scarce class is kept whole. A set that is not there is none.
+
+    Raises:
+        CorpusError: there is no such folder.
     """
+    if not folder.is_dir():
+        raise CorpusError(f"{folder}: no such folder; --shared names the one that holds data/ and labelling/")
     readers: dict[str, Iterable[Example]] = {
         "semeval": [e for e in tweets(folder) if tweet_fold(e.text) == "train"],
         "valence": valence(folder),

@@ -8,7 +8,7 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 STAGES = ("sources", "redact", "track", "alerts", "notify")
 BASE = ("records", "config", "errors", "identity", "mood_model")
-STORE = ("store", "snapshot", "warehouse_database", "warehouse_lock", "warehouse_publish", "warehouse_records", "warehouse_rows")
+STORE = ("store", "snapshot", *(f"warehouse_{part}" for part in ("database", "lock", "publish", "records", "rows")))
 
 
 def imports(path: Path) -> set[str]:

