@@ -34,8 +34,6 @@ COST: Final = "#B4451F"
 GAIN: Final = "#0B6396"
 SPARK_WIDE: Final = 150
 SPARK_HIGH: Final = 40
-SILENCE_DAYS: Final = 30
-"""Days without a word from which a chart shades a silence."""
 
 Places = np.ndarray[tuple[int], np.dtype[np.float64]]
 """Places along an axis."""
@@ -245,14 +243,25 @@ def _spread_of(mood: Sequence[float]) -> float:
     return math.sqrt(max(float(chances @ (heights - mean) ** 2), 0.0))
 
 
-def silences(times: Sequence[datetime], as_of: datetime, least_days: int = SILENCE_DAYS) -> pd.DataFrame:
-    """Return ``day, until, days, label, middle`` of each stretch of ``least_days`` or more without a word."""
+def silences(times: Sequence[datetime], as_of: datetime) -> pd.DataFrame:
+    """Return ``day, until, days, label, middle`` of each stretch without a word that is long for this customer."""
     ends = [*times[1:], as_of]
     gaps = [(start, end, (end - start).days) for start, end in zip(times, ends, strict=True)]
-    rows = [(start, end, days, f"{days} days silent") for start, end, days in gaps if days >= least_days]
+    least = silent_from([days for _, _, days in gaps[:-1]])
+    rows = [(start, end, days, f"{days} days silent") for start, end, days in gaps if days >= least]
     frame = pd.DataFrame(rows, columns=["day", "until", "days", "label"])
     frame = frame.assign(day=pd.to_datetime(frame["day"], utc=True), until=pd.to_datetime(frame["until"], utc=True))
     return frame.assign(middle=frame["day"] + (frame["until"] - frame["day"]) / 2)
+
+
+def silent_from(gaps: Sequence[int]) -> float:
+    """Return from how many days on a pause is a silence: twice the usual pause, kept within 3 weeks to 45 days.
+
+    ``gaps`` are days between messages; those within a day belong to one contact and do not count. With fewer than
+    three pauses nothing is usual yet, and 30 days it is.
+    """
+    pauses = [days for days in gaps if days >= 1]
+    return 30.0 if len(pauses) < 3 else float(np.clip(2 * np.median(pauses), 21, 45))
 
 
 def customer_line(points: pd.DataFrame, now: Mapping[str, Any], height: int = 360) -> alt.LayerChart:

@@ -67,10 +67,11 @@ def _tile(state: str, count: int, share: float, before: Mapping[str, int] | None
 
 
 def _change(state: str, change: int) -> str:
-    if change == 0 or state == "unsure":
+    """Colour what is plainly better or worse; fewer annoyed people may only mean that they have left."""
+    happy = state in ("delighted", "content")
+    if change == 0 or state == "unsure" or (change < 0 and not happy):
         return f'<span class="muted">{words.signed(change)}</span>'
-    better = (change > 0) == (state in ("delighted", "content"))
-    return f'<span class="{"gain" if better else "cost"}">{words.signed(change)}</span>'
+    return f'<span class="{"gain" if happy and change > 0 else "cost"}">{words.signed(change)}</span>'
 
 
 def ranking_head() -> str:

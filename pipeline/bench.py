@@ -23,20 +23,23 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, replace
 from datetime import timedelta
-from functools import cache
+from functools import cache, partial
 from importlib.util import find_spec
 from multiprocessing.connection import Connection
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from pipeline.errors import MoodlineError
 
 if TYPE_CHECKING:
-    import pyarrow as pa  # type: ignore[import-untyped]
+    import pyarrow as pa
+    from rich.table import Table
 
+    from pipeline.mood_model import Parameters
     from pipeline.records import IncomingMessage, Message, Reading
+    from pipeline.store import Landing
 
 Round = Callable[[], float]
 """Does the work once and returns the seconds it took; what it needs beforehand is not counted."""
@@ -60,7 +63,7 @@ class BenchError(MoodlineError):
     """A contestant could not be measured."""
 
 
-# --- What the work is made of ------------------------------------------------------------------------------------------
+# --- What the work is made of ----------------------------------------------------------------------------------------
 
 
 @cache
@@ -184,7 +187,7 @@ def history_table(batch: "Sequence[Message]") -> "pa.Table":
     return pa.table(columns)
 
 
-# --- Contestants -------------------------------------------------------------------------------------------------------
+# --- Contestants -----------------------------------------------------------------------------------------------------
 
 
 def _seconds(work: Callable[[], object]) -> float:
@@ -203,7 +206,7 @@ def _score_release(count: int, scratch: Path) -> Round:
     return lambda: _seconds(lambda: classifier.score(own))
 
 
-def _score_pipeline(count: int, batch_size: int) -> Round:
+def _score_pipeline(count: int, scratch: Path, batch_size: int) -> Round:
     from transformers import AutoModelForSequenceClassification, AutoTokenizer, pipeline
 
     from models.labels import MOODS
@@ -236,8 +239,10 @@ def _analyse(count: int, scratch: Path) -> Round:
     from presidio_analyzer import AnalyzerEngine, RecognizerRegistry
     from presidio_analyzer.nlp_engine import SpacyNlpEngine
 
-    tldextract.extract = tldextract.TLDExtract(suffix_list_urls=(), cache_dir=None)  # else it downloads the list
-    blank = SpacyNlpEngine()
+    cast(Any, tldextract).extract = tldextract.TLDExtract(
+        suffix_list_urls=(), cache_dir=None
+    )  # else it downloads the list
+    blank: Any = SpacyNlpEngine()
     blank.nlp = {"en": spacy.blank("en")}  # loaded already: else it downloads a model
     registry = RecognizerRegistry()
     registry.load_predefined_recognizers(languages=["en"], nlp_engine=blank)
@@ -253,17 +258,17 @@ def _land(count: int, scratch: Path) -> Round:
 
     def land() -> float:
         with Warehouse.open(Home(scratch / str(next(attempts)))) as warehouse:
-            spent = sum(_seconds(lambda b=batch: warehouse.land(b)) for batch in _landings(count))  # type: ignore[misc]
+            spent = sum(_seconds(partial(warehouse.land, batch)) for batch in _landings(count))
             return spent + _seconds(warehouse.publish)
 
     return land
 
 
-def _landings(count: int) -> Iterator[Any]:
+def _landings(count: int) -> "Iterator[Landing]":
     from pipeline.store import Landing
 
-    source, rows = messages(), list[int](range(0, count, _ROWS_AT_ONCE))
-    for start in rows:
+    source = messages()
+    for start in range(0, count, _ROWS_AT_ONCE):
         batch = list(itertools.islice(source, min(_ROWS_AT_ONCE, count - start)))
         yield Landing("bench", "file", "review", {}, batch, position=f"bench:{start + len(batch)}")
 
@@ -302,7 +307,7 @@ def _track_singly(count: int, scratch: Path) -> Round:
 
 
 @cache
-def _mood_model() -> Any:
+def _mood_model() -> "Parameters":
     from pipeline.mood_model import Parameters
 
     return Parameters.load()
@@ -315,7 +320,7 @@ def _tracked(table: "pa.Table") -> float:
     return _seconds(lambda: track(Histories.from_arrow(table), parameters, _VERSION))
 
 
-# --- The parts and what they compare -----------------------------------------------------------------------------------
+# --- The parts and what they compare ---------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
@@ -359,7 +364,7 @@ class Part:
 def _grown(label: str, name: str, unit: str, count: int, open_case: Open) -> tuple[tuple[Case, ...], list[Comparison]]:
     """Return one piece of work at N and 4N, with the ratios of its costs."""
     small = Case(name, label, unit, count, open_case)
-    large = Case(f"{name}_4n", f"{label}, four times as many", unit, 4 * count, open_case)
+    large = Case(f"{name}_4n", f"{label}, 4N", unit, 4 * count, open_case)
     singular = unit.removesuffix("s")
     return (small, large), [
         Comparison(f"{label}: cost of a {singular} at 4N to N", "1 or less", "rate", small.name, large.name),
@@ -376,14 +381,14 @@ def _against(label: str, case: str, against: str) -> list[Comparison]:
 
 def _score_part() -> Part:
     needs = ("torch", "transformers", _ENCODER)
-    release, grown = _grown("score, this release", "release", "texts", 400, _score_release)
+    release, grown = _grown("score, this release", "release", "texts", 240, _score_release)
     rivals = [
         Case(
             f"pipeline_batch_{size}",
             f"Hugging Face pipeline, fp32, batch {size}",
             "texts",
-            400,
-            lambda count, scratch, size=size: _score_pipeline(count, size),  # type: ignore[misc]
+            120 if size == 1 else 240,
+            partial(_score_pipeline, batch_size=size),
             rounds=2,
             needs=needs,
         )
@@ -420,7 +425,7 @@ PARTS: Final[Mapping[str, Part]] = {
 }
 
 
-# --- Measuring ---------------------------------------------------------------------------------------------------------
+# --- Measuring -------------------------------------------------------------------------------------------------------
 
 
 def peak_mb() -> float:
@@ -440,8 +445,8 @@ def peak_mb() -> float:
 def _serve(pipe: Connection, part: str, name: str, count: int) -> None:
     """Be a contestant: get ready, do a round for every True, then tell the peak memory. Errors go up as words."""
     os.environ.update(_OFFLINE)
-    case = next(case for case in PARTS[part].cases if case.name == name)
     try:
+        case = {case.name: case for case in PARTS[part].cases}[name]
         with TemporaryDirectory(prefix="moodline-bench-") as scratch:
             play = case.open(count, Path(scratch))
             pipe.send(0.0)
@@ -550,7 +555,7 @@ def compared(comparison: Comparison, found: Mapping[str, Measured]) -> Ratio:
 def missing(case: Case) -> str | None:
     """Return why a case cannot be measured here; None when it can."""
     absent = [name for name in case.needs if find_spec(name) is None]
-    return f"{', '.join(absent)} not installed; `pip install 'moodline[train]'` adds it" if absent else None
+    return f"{', '.join(absent)} not installed; `pip install --editable '.[train]'` adds it" if absent else None
 
 
 def measure(name: str, scale: float) -> dict[str, Any]:
@@ -577,13 +582,13 @@ def _contest(part: str, cases: Sequence[Case], scale: float) -> list[Measured]:
         for case in cases:
             contestants.append(stack.enter_context(Contestant(part, case, case.sized(scale))))
             contestants[-1].ready()
-        for _ in range(max(case.rounds for case in cases)):
+        for _ in range(max((case.rounds for case in cases), default=0)):
             for contestant in contestants:
                 contestant.play()
         return [contestant.measured() for contestant in contestants]
 
 
-# --- What is shown -----------------------------------------------------------------------------------------------------
+# --- What is shown ---------------------------------------------------------------------------------------------------
 
 
 def show(parts: Mapping[str, Mapping[str, Any]]) -> None:
@@ -608,7 +613,7 @@ def show(parts: Mapping[str, Mapping[str, Any]]) -> None:
     console.print(figures, ratios)
 
 
-def _columns(table: Any, first: str, *others: str) -> None:
+def _columns(table: "Table", first: str, *others: str) -> None:
     table.add_column(first)
     for name in others:
         table.add_column(name, justify="right")
@@ -668,10 +673,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     chosen = _parser().parse_args(arguments)
     start, conditions, parts = time.monotonic(), machine(), {}
     if conditions["load"] > conditions["cores"] / 2:
-        _say(f"The machine is busy (load {conditions['load']} on {conditions['cores']} cores): trust only the ratios.")
+        busy = f"load {conditions['load']} on {conditions['cores']} cores"
+        _say(f"The machine is busy ({busy}): expect wide ranges, and run it again when it is quiet.")
     try:
         for name in chosen.only:
-            _say(f"{name}: {', '.join(case.title for case in PARTS[name].cases)} …")
+            _say(f"{name}: {'; '.join(case.title for case in PARTS[name].cases)} …")
             parts[name] = measure(name, chosen.scale)
             for skipped in parts[name]["skipped"]:
                 _say(f"{name}: {skipped['case']} is left out: {skipped['reason']}")

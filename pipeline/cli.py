@@ -4,6 +4,7 @@ Exit codes: 0 done, 1 failed, 2 wrong usage. Heavy imports happen inside the com
 """
 
 import csv
+import io
 import json
 import os
 import subprocess
@@ -13,7 +14,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, cast, get_args
+from typing import TYPE_CHECKING, Annotated, TextIO, cast, get_args
 
 import typer
 
@@ -122,29 +123,38 @@ def import_(
     `moodline import reviews.csv --channel review --preview`
     """
     home = home_of(context)
+    if not path.exists():
+        raise SourceError(f"{path}: no such file or folder")
     if customers:
         _import_customers(home, path, mapping or [], as_json)
         return
-    from pipeline.sources.spec import FileSpec, parse_mapping
+    from pipeline.sources.spec import FileSpec
 
     spec = FileSpec(
         source or path.stem,
         _channel(channel),
-        parse_mapping(mapping or []),
+        _mapping(mapping),
         time_format,
         time_zone,
         _scale(rating_scale),
-        parse_mapping(constants or []),
+        _mapping(constants),
         encoding,
         customer_speaker,
         turns,
     )
-    if not path.exists():
-        raise SourceError(f"{path}: no such file or folder")
     if preview:
         _preview(path, spec, as_json)
         return
     _import(home, path, spec, heard_until.replace(tzinfo=UTC) if heard_until else None, as_json)
+
+
+def _mapping(items: list[str] | None) -> dict[str, str]:
+    from pipeline.sources.spec import parse_mapping
+
+    try:
+        return parse_mapping(items or [])
+    except SourceError as error:
+        raise typer.BadParameter(str(error)) from error
 
 
 def _scale(text: str) -> tuple[float, float]:
@@ -152,6 +162,8 @@ def _scale(text: str) -> tuple[float, float]:
         worst, best = (float(part) for part in text.replace(":", ",").split(","))
     except ValueError as error:
         raise typer.BadParameter(f"rating scale {text!r} should be worst and best, such as 1,10") from error
+    if worst == best:
+        raise typer.BadParameter(f"rating scale {text!r} has no width; say worst and best, such as 1,10")
     return worst, best
 
 
@@ -251,10 +263,13 @@ def _customer_rows(path: Path, mapping: list[str]) -> list[dict[str, str]]:
             rows = list(csv.DictReader(file))
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise SourceError(f"{path}: cannot be read as a CSV of customers ({error})") from error
+    if not rows:
+        raise SourceError(f"{path}: holds no customers; a line of column names and a line a customer are expected")
     columns = {name: chosen.get(name, name) for name in known}
-    missing = sorted(column for name, column in columns.items() if name in chosen and rows and column not in rows[0])
+    missing = sorted(column for name, column in columns.items() if name in chosen and column not in rows[0])
     if missing:
-        raise SourceError(f"{path}: no column {missing[0]!r}; the columns found are {', '.join(rows[0])}")
+        found = ", ".join(filter(None, rows[0]))
+        raise SourceError(f"{path}: no column {missing[0]!r}; the columns found are {found}")
     return [{name: (row.get(column) or "").strip() for name, column in columns.items()} for row in rows]
 
 
@@ -301,6 +316,8 @@ def score(context: typer.Context) -> None:
     from pipeline.steps import active_classifier
 
     classifier = active_classifier(home_of(context))
+    speak_utf8(sys.stdin, "surrogateescape")
+    speak_utf8(sys.stdout, "backslashreplace")
     lines, failed = enumerate(sys.stdin, 1), 0
     while chunk := list(islice(lines, 1024)):
         rows = [row for row in (_read_line(number, line) for number, line in chunk if line.strip()) if row]
@@ -314,10 +331,12 @@ def score(context: typer.Context) -> None:
 
 def _read_line(number: int, line: str) -> tuple[object, str] | None:
     try:
+        if any("\udc80" <= letter <= "\udcff" for letter in line):
+            raise ValueError("bytes that are not UTF-8")
         row = json.loads(line)
         if not isinstance(row["text"], str):
             raise TypeError("text is not a string")
-        return row.get("id", number), row["text"]
+        return row.get("id", number), row["text"].encode("utf-8", "replace").decode("utf-8")
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         warn(f'standard input line {number}: expected {{"id": …, "text": "…"}} ({error!r}); the line is left out')
         return None
@@ -456,11 +475,10 @@ def quarantine_replay(
 
     `moodline quarantine replay --source shop --time-format "%d/%m/%Y"`
     """
-    from pipeline.sources.spec import parse_mapping
     from pipeline.steps import Lander, replay_quarantine
 
     options = {"time_format": time_format, "time_zone": time_zone}
-    changes = {**parse_mapping(fields or []), **{name: value for name, value in options.items() if value}}
+    changes = {**_mapping(fields), **{name: value for name, value in options.items() if value}}
     home = home_of(context)
     with open_warehouse(home) as warehouse:
         landed = replay_quarantine(warehouse, Lander.of(warehouse, load_settings(home)), source, changes)
@@ -516,8 +534,15 @@ def settings_of(context: typer.Context) -> Settings:
     return load_settings(home_of(context))
 
 
+def speak_utf8(stream: TextIO, errors: str) -> None:
+    """Make a standard stream UTF-8, as JSON is, whatever the locale says."""
+    if isinstance(stream, io.TextIOWrapper):
+        stream.reconfigure(encoding="utf-8", errors=errors)
+
+
 def print_json(value: object) -> None:
     """Print a value as JSON on standard output."""
+    speak_utf8(sys.stdout, "backslashreplace")
     sys.stdout.write(json.dumps(value, ensure_ascii=False, indent=1, default=str) + "\n")
 
 
@@ -533,6 +558,9 @@ def main() -> None:
         raise SystemExit(2 if isinstance(error, SettingsError) else 1) from None
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise SystemExit(1) from None
+    except OSError as error:
+        warn(f"{error.filename or 'input or output'}: {error.strerror or error}")
         raise SystemExit(1) from None
     except KeyboardInterrupt:
         warn("stopped; what was stored stays, and the next run goes on from there")

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from models.errors import ReleaseError
 from models.release import Release, Releases
 from pipeline.cli import AsJson, home_of, open_warehouse, print_json
 from pipeline.display import Steps, say, show_table
@@ -39,8 +40,11 @@ def train(
 
     `moodline train --shared ../shared --recipe my.toml --labels labels.jsonl`
     """
-    from models.make_release import make_release
-    from models.train import RECIPE, read_recipe
+    try:
+        from models.make_release import make_release
+        from models.train import RECIPE, read_recipe
+    except ImportError as error:
+        raise ReleaseError(f"training needs {error.name}; install it: pip install 'moodline[train]'") from error
     from pipeline.redact import Redactor
 
     chosen = read_recipe(recipe or RECIPE)

@@ -10,12 +10,11 @@ from typing import Final
 
 from packaging.requirements import Requirement
 
-from models.classifier import Classifier
 from models.errors import ModelError
-from models.release import Releases
 from pipeline.config import Home, load_settings
 from pipeline.errors import MoodlineError
 from pipeline.mood_model import Parameters
+from pipeline.steps import active_classifier
 from pipeline.store import Snapshot, Warehouse
 
 _ROOM: Final = 2 * 1024**3
@@ -103,7 +102,7 @@ def _settings(home: Home) -> str:
 
 
 def _classifier(home: Home) -> str:
-    classifier = Classifier.load(Releases(home.releases).active())
+    classifier = active_classifier(home)
     mood = classifier.score(["third time I ask and still no refund"])[0].mood_label
     return f"release {classifier.version} scores (a complaint reads as {mood})"
 

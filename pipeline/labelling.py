@@ -55,7 +55,9 @@ def _text(path: Path) -> str:
 def _label(path: Path, number: int, line: str, labeller: str, now: datetime) -> Label:
     try:
         row: dict[str, Any] = json.loads(line)
-        label = Label(row["id"], now, labeller, row["mood"], tuple(row["intents"]), tuple(row["disservices"]))
+        label = Label(
+            _word(row["id"]), now, labeller, _word(row["mood"]), _words(row["intents"]), _words(row["disservices"])
+        )
     except (ValueError, KeyError, TypeError) as error:
         raise SourceError(f"{path} line {number}: not a row of `moodline label export` ({error!r})") from error
     moods = {label.mood} - {*MOODS, ""}
@@ -63,6 +65,18 @@ def _label(path: Path, number: int, line: str, labeller: str, now: datetime) -> 
     if unknown:
         raise SourceError(f"{path} line {number}: {unknown[0]!r} is no label of the guide")
     return label
+
+
+def _word(value: object) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"{value!r} should be text")
+    return value
+
+
+def _words(value: object) -> tuple[str, ...]:
+    if not isinstance(value, list):
+        raise TypeError(f"{value!r} should be a list of labels")
+    return tuple(map(_word, value))
 
 
 def write_training(warehouse: Warehouse, path: Path) -> int:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from models.classifier import Classifier
+from models.errors import ModelError, ReleaseError
 from models.release import Releases
 from pipeline import alerts, notify
 from pipeline.config import Home, Settings
@@ -22,6 +23,7 @@ from pipeline.mood_model import Parameters
 from pipeline.records import Alert, Customer, CustomerAlias, IncomingMessage, Message, Reading, RejectedRecord
 from pipeline.redact import Redactor
 from pipeline.sources import files, inbox
+from pipeline.sources.content import cleaned
 from pipeline.sources.rows import replay
 from pipeline.sources.spec import Batch, FileSpec
 from pipeline.store import DueDelivery, Landing, LandingCount, Warehouse
@@ -39,6 +41,7 @@ _KEYS: Final = ("id", "thread", "reply_to")
 """Fields that only tell records apart: one that names a person becomes a hash and goes on doing so."""
 _PERSONAL: Final = ("<EMAIL>", "<PHONE>", "<USER>", "<URL>", "<IBAN>", "<SSN>", "<IP>")
 """What is masked outside the text, where long numbers are times, ids and ratings."""
+_HALF: Final = re.compile("[\ud800-\udfff]")
 _PSEUDONYM: Final = re.compile(r"c_[0-9a-f]{12}")
 
 
@@ -94,6 +97,7 @@ class Lander:
         ``taken`` says that with it a file of an inbox is in whole; ``heard_until`` up to when the source is complete,
         None being its newest message.
         """
+        batch = replace(batch, messages=[_whole(message) for message in batch.messages])
         customers = self._customers(batch, spec)
         known = {alias.customer_id for alias in customers.values()}
         messages = [self._message(message, customers) for message in batch.messages]
@@ -152,7 +156,7 @@ class Lander:
         """Return a field beside the text as it may be stored: numbers and names stay, ways to reach a person do not."""
         if value is None:
             return None
-        masked = self._redactor.mask(value)
+        masked = Redactor().mask(value)  # without people's names, which products and threads seem to be full of
         if not any(placeholder in masked for placeholder in _PERSONAL):
             return value
         return message_id_for(name, value).replace("m_", "x_", 1) if name in _KEYS else masked
@@ -166,6 +170,13 @@ class Lander:
         if rejected.record.get("customer"):
             record["customer"] = customers[rejected.record["customer"]].customer_id
         return replace(rejected, reason=self._redactor.mask(rejected.reason), record=record)
+
+
+def _whole(incoming: IncomingMessage) -> IncomingMessage:
+    """Replace half characters, such as JSON has of an emoji cut in two, by question marks: nothing can store them."""
+    texts = {f.name: getattr(incoming, f.name) for f in fields(incoming)}
+    broken = {name: cleaned(text) for name, text in texts.items() if isinstance(text, str) and _HALF.search(text)}
+    return replace(incoming, **broken) if broken else incoming
 
 
 def alias_of(word: str, spec: FileSpec) -> tuple[AliasKind, str]:
@@ -349,8 +360,20 @@ def follow(
 
 
 def active_classifier(home: Home) -> Classifier:
-    """Load the release that serves in this home."""
-    return Classifier.load(Releases(home.releases).active())
+    """Load the release that serves in this home.
+
+    Raises:
+        ReleaseError: there is none, or its files are damaged.
+    """
+    folder = Releases(home.releases).active()
+    try:
+        return Classifier.load(folder)
+    except ModelError:
+        raise
+    except Exception as error:  # ONNX Runtime and tokenizers raise bare exceptions of their own over damaged files
+        raise ReleaseError(
+            f"{folder}: cannot be loaded ({' '.join(str(error).split())[:200]}); restore it, or `moodline rollback`"
+        ) from error
 
 
 def parameters_for(classifier: Classifier) -> Parameters:

@@ -10,6 +10,9 @@ from dashboards.queries import Row
 from dashboards.views import frame
 from dashboards.views.frame import Pages
 
+LEAST_COST = 0.05
+"""Levels below which an item is not worth a line in the ledger."""
+
 
 def view(snapshot: Path, pages: Pages) -> None:
     """Draw the customer that ``?customer=…`` names, or a way to find one."""
@@ -45,7 +48,7 @@ def _found(snapshot: Path, wanted: str, pages: Pages) -> None:
 
 
 def _links(rows: Iterable[Row], pages: Pages) -> None:
-    with st.container(border=True, gap=None):
+    with st.container(border=True, gap="xsmall", width=560):
         for row in rows:
             with st.container(horizontal=True, vertical_alignment="center"):
                 frame.customer_link(pages, row)
@@ -138,10 +141,11 @@ def _beside(snapshot: Path, person: Row) -> None:
     frame.section("Where they stand", frame.as_of(person["as_of"]))
     st.html(pieces.mix(person["mood"]))
     frame.section("What it cost", "Steps booked on what the messages name, over the whole history.")
-    if costs:
-        st.html(pieces.ledger(costs))
+    told = [row for row in costs if abs(row["effect"]) >= LEAST_COST]
+    if told:
+        st.html(pieces.ledger(told))
     else:
-        st.caption("No message has named anything yet.")
+        st.caption("Nothing to speak of yet.")
 
 
 def _advice(person: Row, costs: list[Row]) -> list[str]:

@@ -1,5 +1,6 @@
 """What every page shares: finding the snapshot, the heading, and what to say when there is nothing to show."""
 
+import shlex
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from pathlib import Path
@@ -80,13 +81,13 @@ def nobody_yet(snapshot: Path) -> None:
 def _commands(option: str = "") -> None:
     columns = "text=body,customer=email,time=date"
     st.code(
-        f"moodline import reviews.csv --as reviews --channel review --map {columns}{option}\nmoodline run{option}",
+        f"moodline{option} import reviews.csv --as reviews --channel review --map {columns}\nmoodline{option} run",
         language="bash",
     )
 
 
 def _nothing_published(home: Home) -> None:
-    option = "" if home.root == DEFAULT_HOME else f" --home {home.root}"
+    option = "" if home.root == DEFAULT_HOME else f" --home {shlex.quote(str(home.root))}"
     heading("Nothing published yet", f"There is no snapshot in {home.snapshots}.")
     st.markdown(
         "Bring in what your customers wrote, then run the line once; this page fills itself when you reload it."

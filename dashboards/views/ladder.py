@@ -10,6 +10,7 @@ from dashboards import charts, pieces, queries, words
 from dashboards.queries import Row
 from dashboards.views import frame
 from dashboards.views.frame import Pages
+from models.labels import DISSERVICES
 from pipeline.records import STATES
 
 PERIODS = {"30 days": 30, "90 days": 90, "6 months": 180, "All": 400}
@@ -72,7 +73,13 @@ def _key_figures(figures: Row, now: dict[str, int], before: dict[str, int] | Non
     cells = st.columns(5)
     followed = words.counted(figures["customers"], "customer")
     _figure(cells[0], "Followed", f"{figures['followed']:,}", f"of {followed}", "Customers who have not left.")
-    _change(cells[1], "Soured", _soured(now), _soured(before) if before else None, "Annoyed or furious.")
+    _change(
+        cells[1],
+        "Soured or gone",
+        _soured(now),
+        _soured(before) if before else None,
+        "Annoyed, furious or gone: whoever sours and leaves does not make this figure look better.",
+    )
     said = f"Lost {-queries.SLIDE:g} of a step or more in 30 days."
     _figure(cells[2], "Sliding", f"{figures['sliding']:,}", f"of {figures['followed']:,} followed", said)
     leavers = f"{figures['leavers_30d']:.1f} leave in 30 days"
@@ -85,7 +92,7 @@ def _key_figures(figures: Row, now: dict[str, int], before: dict[str, int] | Non
 
 
 def _soured(counts: dict[str, int]) -> int:
-    return counts["annoyed"] + counts["furious"]
+    return counts["annoyed"] + counts["furious"] + counts["gone"]
 
 
 def _figure(cell: DeltaGenerator, name: str, value: str, note: str, said: str) -> None:
@@ -111,17 +118,25 @@ def _change(cell: DeltaGenerator, name: str, now: int, before: int | None, said:
 
 def _souring(snapshot: Path) -> None:
     weeks = queries.souring_weeks(snapshot)
+    named = weeks[weeks["item"].isin(DISSERVICES)]
     frame.section(
         "What sours them",
         "Steps down the ladder booked on each dis-service over the last 12 weeks: in all, and week by week.",
     )
-    if weeks.empty:
-        st.info("Nothing has cost any mood in the last 12 weeks.", icon=":material/sunny:")
+    if named.empty:
+        st.info("No dis-service has cost any mood in the last 12 weeks.", icon=":material/sunny:")
         return
-    height = 40 + 30 * weeks["item"].nunique()
+    height = 40 + 30 * named["item"].nunique()
     totals, by_week = st.columns([5, 6], gap="medium")
-    totals.altair_chart(charts.souring(weeks, height), alt="Steps lost by dis-service")
-    by_week.altair_chart(charts.souring_by_week(weeks, height), alt="Steps lost by dis-service and week")
+    totals.altair_chart(charts.souring(named, height), alt="Steps lost by dis-service")
+    by_week.altair_chart(charts.souring_by_week(named, height), alt="Steps lost by dis-service and week")
+    unnamed = -weeks.loc[~weeks["item"].isin(DISSERVICES), "effect"].sum()
+    if unnamed >= 0.05:
+        st.html(
+            pieces.block(
+                f"{unnamed:.1f} more steps went in messages that sound unhappy and name no cause.", "muted small"
+            )
+        )
 
 
 def _sources(snapshot: Path) -> None:

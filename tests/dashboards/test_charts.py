@@ -153,6 +153,13 @@ def now(after_days=0):
     return {"as_of": NOW + timedelta(days=after_days), "level": 1.5, "mood": [0, 0, 0, 0.5, 0.5, 0], "stage": "annoyed"}
 
 
+@pytest.mark.parametrize(
+    ("gaps", "least"), [([], 30), ([40, 50], 30), ([0, 0, 2, 3, 2], 21), ([15, 20, 18], 36), ([60, 70, 80], 45)]
+)
+def test_what_counts_as_silence_follows_the_customers_own_pace(gaps, least):
+    assert charts.silent_from(gaps) == least
+
+
 def test_customer_line_draws_messages_stars_and_silence():
     chart = charts.customer_line(points(4.0, 3.0, 2.0), now(after_days=60)).to_dict()
     drawn = [row for rows in chart["datasets"].values() for row in rows]

@@ -3,6 +3,7 @@ from datetime import datetime
 import pytest
 
 from dashboards import pieces
+from pipeline.records import STATES
 
 EVIL = """<img src=x onerror="alert(1)"> & 'quoted'"""
 
@@ -73,3 +74,15 @@ def test_an_alert_quotes_in_full_what_its_explanation_cuts_short():
 def test_an_alert_is_escaped():
     drawn = pieces.alert(alert(name=EVIL, headline=f"c_1 {EVIL}", explanation=EVIL), [turn(text=EVIL)])
     assert "<img" not in drawn
+
+
+def test_tiles_call_nothing_better_that_may_only_be_a_loss():
+    now = dict.fromkeys(STATES, 2)
+    drawn = pieces.step_tiles(now, now | {"annoyed": 8, "gone": 0, "delighted": 1})
+    assert '<span class="muted">−6</span>' in drawn  # noqa: RUF001
+    assert '<span class="cost">+2</span>' in drawn
+    assert '<span class="gain">+1</span>' in drawn
+
+
+def test_tiles_without_older_data_say_so():
+    assert pieces.step_tiles(dict.fromkeys(STATES, 0), None).count("no older data") == 6
