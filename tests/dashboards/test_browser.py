@@ -8,6 +8,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -28,11 +29,24 @@ sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not 
 
 @pytest.fixture(scope="module")
 def server(home, tmp_path_factory) -> Iterator[str]:
-    """Serve the published home on a free port of this machine only."""
+    """The dashboard over a small home written for these tests."""
+    with serving(home, tmp_path_factory.mktemp("server") / "log.txt") as address:
+        yield address
+
+
+@pytest.fixture(scope="module")
+def sample_server(fernhollow, tmp_path_factory) -> Iterator[str]:
+    """The dashboard over the published sample."""
+    with serving(fernhollow.home, tmp_path_factory.mktemp("sample") / "log.txt") as address:
+        yield address
+
+
+@contextmanager
+def serving(home, log: Path) -> Iterator[str]:
+    """Serve a published home on a free port of this machine only."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    log = tmp_path_factory.mktemp("server") / "log.txt"
     options = ["--server.port", str(port), "--server.headless", "true", "--server.fileWatcherType", "none"]
     command = [sys.executable, "-m", "streamlit", "run", str(REPOSITORY / "dashboards" / "app.py"), *options]
     environment = {**os.environ, "MOODLINE_HOME": str(home.root)}
@@ -69,6 +83,20 @@ def browser() -> Iterator["sync_api.Browser"]:
 
 @pytest.fixture
 def page(browser, server) -> Iterator["sync_api.Page"]:
+    """A tab on the small home."""
+    with watched(browser, server) as tab:
+        yield tab
+
+
+@pytest.fixture
+def sample_page(browser, sample_server) -> Iterator["sync_api.Page"]:
+    """A tab on the sample."""
+    with watched(browser, sample_server) as tab:
+        yield tab
+
+
+@contextmanager
+def watched(browser, server) -> Iterator["sync_api.Page"]:
     """A tab that remembers what went wrong in it and where it called; both must stay clean."""
     # a clock far from UTC, on which nothing may depend
     context = browser.new_context(viewport={"width": 1400, "height": 2000}, timezone_id="Pacific/Auckland")
@@ -118,3 +146,15 @@ def test_the_river_is_drawn(page, server):
     page.goto(server)
     page.get_by_label("Customers on each step by day").first.wait_for()
     assert page.get_by_text("as of 16 Sep 2026, 20:00 UTC").is_visible()
+
+
+def test_the_published_sample_shows_a_named_customers_slide(sample_page, sample_server):
+    sample_page.goto(f"{sample_server}/sliding")
+    sample_page.get_by_role("link", name="Rhys Llewellyn").click()
+    sample_page.get_by_role("heading", name="Rhys Llewellyn").wait_for()
+    sample_page.get_by_label("Mood of Rhys Llewellyn over time").first.wait_for()
+    sample_page.get_by_text("Third time with you, Marlon").first.wait_for()
+    text = sample_page.locator("[data-testid=stMain]").inner_text()
+    assert "−1." in text  # noqa: RUF001  the slope of the last 30 days
+    assert "Why at risk" in text
+    assert "FH-" not in text.replace("FH-C", "")  # order numbers are masked
