@@ -27,7 +27,7 @@ ifeq ($(DASHBOARD),1)
 endif
 
 test: .venv/.ready-dev                                ## all tests
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --durations=12
 
 check: .venv/.ready-dev                               ## what CI checks beside the tests
 	$(BIN)/ruff check .

@@ -175,7 +175,9 @@ class Lander:
 def _whole(incoming: IncomingMessage) -> IncomingMessage:
     """Replace half characters, such as JSON has of an emoji cut in two, by question marks: nothing can store them."""
     texts = {f.name: getattr(incoming, f.name) for f in fields(incoming)}
-    broken = {name: cleaned(text) for name, text in texts.items() if isinstance(text, str) and _HALF.search(text)}
+    broken: dict[str, Any] = {
+        name: cleaned(text) for name, text in texts.items() if isinstance(text, str) and _HALF.search(text)
+    }
     return replace(incoming, **broken) if broken else incoming
 
 

@@ -163,11 +163,9 @@ def test_killed_at_the_moments_that_matter(fernhollow, imported, tables):
         log = home.warehouse.with_name("warehouse.duckdb.wal")
         began = home.warehouse.stat().st_mtime_ns
         for happened in (
-            lambda: home.lock.read_text() != "",
             lambda: (log.exists() and log.stat().st_size > 100_000) or home.warehouse.stat().st_mtime_ns != began,
             home.alerts_log.exists,
             lambda: len(heard) > 0,
-            lambda: len(heard) > 2,
             lambda: home.snapshots.exists() and any(home.snapshots.iterdir()),
         ):
             kill_when(home, url, happened)

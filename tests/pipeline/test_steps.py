@@ -160,10 +160,13 @@ def test_promotion_scores_history_again_and_rollback_undoes_it(called, copy, shi
     another_release(copy, shipped, "2099.1.1", [value + 0.5 * place for place, value in enumerate(shift)])
     another_release(copy, shipped, "2099.1.2", list(reversed(range(-20, 5, 5))))
     rows = tmp_path / "held_out.jsonl"
-    rows.write_text(
-        '{"text": "Thank you, the lamp is lovely", "mood": "delighted", "intents": ["praise"], "disservices": []}\n'
-        '{"text": "I am furious, third call", "mood": "furious", "intents": ["complaint"], "disservices": []}\n'
-        '{"text": "Where is my parcel?", "mood": "unsure", "intents": ["delivery"], "disservices": []}\n'
+    rows.write_text(  # often enough that the bootstrap of the gate meets every label
+        10
+        * (
+            '{"text": "Thank you, the lamp is lovely", "mood": "delighted", "intents": ["praise"], "disservices": []}\n'
+            '{"text": "I am furious", "mood": "furious", "intents": ["complaint"], "disservices": ["no_human"]}\n'
+            '{"text": "Where is my parcel?", "mood": "unsure", "intents": ["delivery"], "disservices": []}\n'
+        )
     )
     done = called("promote", "2099.1.2", "--data", rows, home=copy)
     assert done.returncode == 1
@@ -256,7 +259,14 @@ def test_real_files_in_one_warehouse_twice(called, home, shared, tables):
         assert (again["landed"], again["read"]) == (0, first["read"])
     report = json.loads(called("run", "--json", home=home).stdout)
     before = tables(home)
-    assert len({row[0] for row in before["customer_mood"]}) == report["tracked"] > 7_000
+    with (data / files[0][0]).open(encoding="utf-8", newline="") as file:
+        flyers = {row["name"].strip().casefold() for row in csv.DictReader(file)}
+    readers = {json.loads(line)["reviewerID"] for line in (data / files[2][0]).read_text(encoding="utf-8").splitlines()}
+    people = {source: {row[5] for row in before["message"] if row[1] == source} - {None} for _, source, *_ in files}
+    assert [len(people[source]) for source in ("airline", "amazon", "trustpilot")] == [len(flyers), len(readers), 0]
+    wrote = {row[5] for row in before["message"] if row[6] == "customer"} - {None}
+    assert {row[0] for row in before["customer_mood"]} == wrote
+    assert report["tracked"] == len(wrote)
     sources = {row[0]: row[1] for row in before["message"]}
     assert {sources[row[1]] for row in before["mood_point"]} == {"airline", "ibm", "amazon"}
     read = {sources[row[0]] for row in before["reading"]}
