@@ -117,7 +117,7 @@ def vader_guesses(rows: Sequence[Example]) -> Guesses | None:
 
 
 def evaluate(rows: Sequence[Example], guesses: Guesses, *, slices: bool = True) -> Table:
-    """Return every figure of the guesses on the rows, as plain JSON types; heads without labelled rows are left out."""
+    """Return every figure of the guesses on the rows, as plain JSON types; heads without any label are left out."""
     table: Table = {"rows": len(rows)}
     table |= _moods(rows, guesses) | _sentiments(rows, guesses)
     table |= _labels("intents", INTENTS, [row.intents for row in rows], guesses.intents)
@@ -173,9 +173,9 @@ def _ordered(truth: metrics.Ints, probabilities: Array, order: Sequence[str]) ->
 
 def _labels(head: str, order: Sequence[str], truths: Sequence[tuple[str, ...] | None], guess: Bools) -> Table:
     chosen = [place for place, labels in enumerate(truths) if labels is not None]
-    if not chosen:
-        return {}
     truth, guess = _given([truths[place] or () for place in chosen], order), guess[chosen]
+    if not truth.any():
+        return {}
     low, high = metrics.interval(lambda rows: metrics.macro_label_f1(truth[rows], guess[rows]), len(chosen))
     each = np.nan_to_num(metrics.label_f1(truth, guess))
     return {

@@ -82,10 +82,13 @@ def macro_label_f1(truth: npt.NDArray[np.bool_], guess: npt.NDArray[np.bool_]) -
 
 
 def interval(figure: Callable[[Ints], float], rows: int, seed: int = 0, draws: int = 300) -> tuple[float, float]:
-    """Return the 95 % bootstrap interval of ``figure``, which is given row numbers drawn with replacement."""
+    """Return the 95 % bootstrap interval of ``figure``, which is given row numbers drawn with replacement.
+
+    Draws in which the figure is not defined (NaN) are passed over.
+    """
     generator = np.random.default_rng(seed)
-    values = [figure(generator.integers(0, rows, rows)) for _ in range(draws)]
-    low, high = np.nanquantile(values, [0.025, 0.975])
+    values = np.array([figure(generator.integers(0, rows, rows)) for _ in range(draws)])
+    low, high = np.quantile(values[~np.isnan(values)], [0.025, 0.975])
     return float(low), float(high)
 
 

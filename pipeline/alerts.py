@@ -153,7 +153,7 @@ class AlertChanges:
 
 
 def needing_evidence(moods: Iterable[CustomerMood], rules: AlertRules, now: datetime) -> list[str]:
-    """Return the customers whose messages of the last 30 days ``find`` would look at; few among many."""
+    """Return the customers whose messages of the month before their silence ``find`` would look at; few among many."""
     return [mood.customer_id for mood in moods if _is_live(mood, rules, now) and _kinds_possible(mood, rules)]
 
 
@@ -267,7 +267,8 @@ def _is_clear(mood: CustomerMood, kind: AlertKind, rules: AlertRules) -> bool:
 def _alert(
     mood: CustomerMood, kind: AlertKind, opener: str, opened_at: datetime, messages: Sequence[Evidence]
 ) -> Alert:
-    month = [message for message in messages if _is_within(message, mood, _DAYS_OF_FALL)]
+    silence = (mood.as_of - mood.last_message_at) / timedelta(days=1) if kind == "leaving" else 0.0
+    month = [message for message in messages if _is_within(message, mood, silence + _DAYS_OF_FALL)]
     blamed = _blamed(month)
     return Alert(
         alert_id=alert_id_for(mood.customer_id, kind, opener),

@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from datetime import datetime, timedelta
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -31,7 +32,8 @@ from pipeline.track import Histories, track
 
 Progress = Callable[[int, int], None]
 """Told how much is done, and how much there is in all (0 where that is not known)."""
-_EVIDENCE_DAYS: Final = 30
+_EVIDENCE_DAYS: Final = 90
+"""The month before a silence that is long enough to be too late."""
 _ATTEMPTS: Final = 5
 """Runs that try to deliver an alert before it counts as failed."""
 _SCORED_AT_ONCE: Final = 4096
@@ -135,35 +137,25 @@ class Lander:
     def _message(self, incoming: IncomingMessage, customers: dict[str, CustomerAlias]) -> Message:
         person = customers.get(incoming.customer or "")
         own = [incoming.customer] if incoming.customer and incoming.customer.lower() in incoming.text.lower() else []
-        native = incoming.native_id or f"{incoming.customer}\0{incoming.sent_at.isoformat()}\0{incoming.text}"
         return Message(
-            message_id_for(incoming.source, native),
+            message_id_for(incoming.source, incoming.native_id or _key(incoming)),
             incoming.source,
             incoming.channel,
             self._redactor.mask(incoming.text, own),
             incoming.sent_at,
             person.customer_id if person else None,
             incoming.role,
-            self._metadata("author", incoming.author),
-            self._metadata("thread", incoming.thread),
+            _metadata("author", incoming.author),
+            _metadata("thread", incoming.thread),
             incoming.rating,
-            self._metadata("product", incoming.product),
-            self._metadata("department", incoming.department),
+            _metadata("product", incoming.product),
+            _metadata("department", incoming.department),
             incoming.reach,
         )
 
-    def _metadata(self, name: str, value: str | None) -> str | None:
-        """Return a field beside the text as it may be stored: numbers and names stay, ways to reach a person do not."""
-        if value is None:
-            return None
-        masked = Redactor().mask(value)  # without people's names, which products and threads seem to be full of
-        if not any(placeholder in masked for placeholder in _PERSONAL):
-            return value
-        return message_id_for(name, value).replace("m_", "x_", 1) if name in _KEYS else masked
-
     def _masked(self, rejected: RejectedRecord, customers: dict[str, CustomerAlias]) -> RejectedRecord:
         record = {
-            name: self._redactor.mask(value) if name in _FREE_TEXT else self._metadata(name, value) or ""
+            name: self._redactor.mask(value) if name in _FREE_TEXT else _metadata(name, value) or ""
             for name, value in rejected.record.items()
             if name != "customer"
         }
@@ -185,6 +177,23 @@ def alias_of(word: str, spec: FileSpec) -> tuple[AliasKind, str]:
     """Return the kind and normal form of a source's name for a person; on tweets a bare word is a handle."""
     kind, value = normalise(word)
     return normalise(word, "handle") if kind == "id" and spec.channel == "tweet" and " " not in value else (kind, value)
+
+
+@lru_cache(maxsize=65_536)
+def _metadata(name: str, value: str | None) -> str | None:
+    """Return a field beside the text as it may be stored: numbers and names stay, ways to reach a person do not."""
+    if value is None:
+        return None
+    masked = Redactor().mask(value)  # without people's names, which products and threads seem to be full of
+    if not any(placeholder in masked for placeholder in _PERSONAL):
+        return value
+    return message_id_for(name, value).replace("m_", "x_", 1) if name in _KEYS else masked
+
+
+def _key(incoming: IncomingMessage) -> str:
+    """Return what a message without an id of its own is known by: who wrote what about what, and when."""
+    parts = (incoming.customer, incoming.sent_at.isoformat(), incoming.text, *filter(None, [incoming.product]))
+    return "\0".join(map(str, parts))
 
 
 def _landed(batch: Batch, rejected: Sequence[RejectedRecord], count: LandingCount) -> Landed:

@@ -23,6 +23,12 @@ USER_SETTINGS = ("MOODLINE_HOME", "MOODLINE_ALERT_URLS", "MOODLINE_ID_KEY")
 
 
 @pytest.fixture(autouse=True)
+def _same_main_module(monkeypatch):
+    """Streamlit's AppTest leaves its script as ``__main__``; processes spawned by later tests would run it."""
+    monkeypatch.setitem(sys.modules, "__main__", sys.modules["__main__"])
+
+
+@pytest.fixture(autouse=True)
 def _no_user_settings(monkeypatch):
     for name in USER_SETTINGS:
         monkeypatch.delenv(name, raising=False)
