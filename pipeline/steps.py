@@ -4,6 +4,7 @@ land (pull, redact) → score → track → alert → notify → publish. ``pipe
 Prefect; ``moodline run`` calls them in a row.
 """
 
+import hashlib
 import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -25,7 +26,7 @@ from pipeline.records import Alert, Customer, CustomerAlias, IncomingMessage, Me
 from pipeline.redact import Redactor
 from pipeline.sources import files, inbox
 from pipeline.sources.content import cleaned
-from pipeline.sources.rows import replay
+from pipeline.sources.rows import MOMENT, joined, replay
 from pipeline.sources.spec import Batch, FileSpec
 from pipeline.store import DueDelivery, Landing, LandingCount, Warehouse
 from pipeline.track import Histories, track
@@ -138,7 +139,11 @@ class Lander:
         person = customers.get(incoming.customer or "")
         own = [incoming.customer] if incoming.customer and incoming.customer.lower() in incoming.text.lower() else []
         return Message(
-            message_id_for(incoming.source, incoming.native_id or _key(incoming)),
+            message_id_for(
+                incoming.source,
+                incoming.native_id
+                or _key(incoming.customer, incoming.sent_at.isoformat(), incoming.text, incoming.product),
+            ),
             incoming.source,
             incoming.channel,
             self._redactor.mask(incoming.text, own),
@@ -161,7 +166,8 @@ class Lander:
         }
         if rejected.record.get("customer"):
             record["customer"] = customers[rejected.record["customer"]].customer_id
-        return replace(rejected, reason=self._redactor.mask(rejected.reason), record=record)
+        reason = self._redactor.mask(rejected.reason)
+        return replace(rejected, reason=reason, record={**record, **_key_of(rejected)})
 
 
 def _whole(incoming: IncomingMessage) -> IncomingMessage:
@@ -190,10 +196,22 @@ def _metadata(name: str, value: str | None) -> str | None:
     return message_id_for(name, value).replace("m_", "x_", 1) if name in _KEYS else masked
 
 
-def _key(incoming: IncomingMessage) -> str:
-    """Return what a message without an id of its own is known by: who wrote what about what, and when."""
-    parts = (incoming.customer, incoming.sent_at.isoformat(), incoming.text, *filter(None, [incoming.product]))
-    return "\0".join(map(str, parts))
+def _key(customer: str | None, moment: str, text: str, product: str | None) -> str:
+    """Return what a message without an id of its own is known by: a hash of who wrote what about what, and when."""
+    parts = (customer or "", moment, text, product or "")
+    return f"k_{hashlib.blake2b(chr(0).join(parts).encode(), digest_size=10).hexdigest()}"
+
+
+def _key_of(rejected: RejectedRecord) -> dict[str, str]:
+    """Return the id by which a record lands however it comes back: replayed, or imported again once it is mended.
+
+    Nothing where it has an id of its own, or where its time could not be read.
+    """
+    record = rejected.record
+    if "id" in record or MOMENT not in record:
+        return {}
+    text = joined(record.get("title", ""), record.get("text", ""))
+    return {"id": _key(record.get("customer"), record[MOMENT], text, record.get("product"))}
 
 
 def _landed(batch: Batch, rejected: Sequence[RejectedRecord], count: LandingCount) -> Landed:

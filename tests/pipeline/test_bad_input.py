@@ -280,3 +280,16 @@ def test_nothing_unmasked_is_at_rest_or_on_the_screen_but_the_own_names_in_their
     threads = {row[3]: row[8] for row in found["message"]}
     assert len(set(threads.values())) == 2
     assert all(thread.startswith("x_") for thread in threads.values())
+
+
+def test_a_replayed_row_and_the_mended_file_are_one_message(called, home, tmp_path):
+    path = tmp_path / "shop.csv"
+    row = "ana@example.com,2026-05-01T10:00:00Z,Nobody answers my mails,{stars}\n"
+    path.write_text(
+        "customer,time,text,rating\n" + row.format(stars="six") + row.format(stars="2").replace("10:", "11:")
+    )
+    assert called("import", path, "--as", "shop", "--channel", "review", home=home).returncode == 0
+    assert called("quarantine", "replay", "--set", "rating=3", home=home).returncode == 0
+    path.write_text("customer,time,text,rating\n" + row.format(stars="3") + later)
+    again = json.loads(called("import", path, "--as", "shop", "--channel", "review", "--json", home=home).stdout)
+    assert (again["landed"], again["duplicates"]) == (0, 2)
