@@ -285,9 +285,8 @@ def test_nothing_unmasked_is_at_rest_or_on_the_screen_but_the_own_names_in_their
 def test_a_replayed_row_and_the_mended_file_are_one_message(called, home, tmp_path):
     path = tmp_path / "shop.csv"
     row = "ana@example.com,2026-05-01T10:00:00Z,Nobody answers my mails,{stars}\n"
-    path.write_text(
-        "customer,time,text,rating\n" + row.format(stars="six") + row.format(stars="2").replace("10:", "11:")
-    )
+    later = row.format(stars="2").replace("10:", "11:")
+    path.write_text("customer,time,text,rating\n" + row.format(stars="six") + later)
     assert called("import", path, "--as", "shop", "--channel", "review", home=home).returncode == 0
     assert called("quarantine", "replay", "--set", "rating=3", home=home).returncode == 0
     path.write_text("customer,time,text,rating\n" + row.format(stars="3") + later)
