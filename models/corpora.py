@@ -68,6 +68,11 @@ def labelled(path: Path) -> list[Example]:
     return [_labelled_row(path, number, line) for number, line in enumerate(_lines(path), 1) if line.strip()]
 
 
+def all_labelled(shared: Path, extra: Sequence[Path] = ()) -> list[Example]:
+    """Read the labelled rows that ``shared`` holds (``labelling/train.jsonl``), then those of further files."""
+    return [row for path in (shared / "labelling" / "train.jsonl", *extra) for row in labelled(path)]
+
+
 def _labelled_row(path: Path, number: int, line: str) -> Example:
     try:
         row = json.loads(line)

@@ -92,16 +92,14 @@ def judge_release(release: Release, shared: Path, extra: Sequence[Path], mask: M
 
 def rows_of(shared: Path, extra: Sequence[Path], mask: Mask, fold: Fold) -> tuple[list[Example], list[Example]]:
     """Return the labelled rows and the sentiment tweets of one fold, masked."""
-    paths = (shared / "labelling" / "train.jsonl", *extra)
-    labelled = corpora.fold_of([row for path in paths for row in corpora.labelled(path)], fold)
+    labelled = corpora.fold_of(corpora.all_labelled(shared, extra), fold)
     tweets = [row for row in corpora.tweets(shared / "data") if row.sentiment and tweet_fold(row.text) == fold]
     only_sentiment = [replace(row, moods=None) for row in tweets]
     return corpora.masked(labelled, mask), corpora.masked(only_sentiment, mask)
 
 
 def _mood_prior(shared: Path, extra: Sequence[Path]) -> list[float]:
-    paths = (shared / "labelling" / "train.jsonl", *extra)
-    rows = corpora.fold_of([row for path in paths for row in corpora.labelled(path)], "train")
+    rows = corpora.fold_of(corpora.all_labelled(shared, extra), "train")
     places = metrics.places([row.moods[0] for row in rows if row.moods], MOODS)
     shares = np.bincount(places, minlength=len(MOODS)) + 1.0
     return [round(float(share), 5) for share in shares / shares.sum()]

@@ -199,7 +199,7 @@ def gather(recipe: Recipe, shared: Path, mask: corpora.Mask, extra: Sequence[Pat
 
     ``extra`` are further files of labelled rows; theirs train by the same folds.
     """
-    labelled = [row for path in (shared / "labelling" / "train.jsonl", *extra) for row in corpora.labelled(path)]
+    labelled = corpora.all_labelled(shared, extra)
     training = corpora.fold_of(labelled, "train")
     kept_out = [row.text for row in labelled if row not in training]
     public = corpora.without(corpora.public(shared / "data", recipe.limits, recipe.seed), kept_out)

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Annotated, TextIO, cast, get_args
 import typer
 
 from models.errors import ModelError
-from pipeline.config import REPOSITORY, Home, Settings, home_from, load_settings
+from pipeline.config import REPOSITORY, Home, home_from, load_settings
 from pipeline.display import Steps, say, show_customer, show_customers, show_table, warn
 from pipeline.errors import MoodlineError, SettingsError, SourceError
 from pipeline.records import Channel
@@ -527,11 +527,6 @@ def doctor(context: typer.Context, as_json: AsJson = False) -> None:
         show_table("Examination", [{**row, "ok": "yes" if row["ok"] else "NO"} for row in rows])
     if not all(finding.ok for finding in findings):
         raise typer.Exit(1)
-
-
-def settings_of(context: typer.Context) -> Settings:
-    """Return the settings of the chosen home."""
-    return load_settings(home_of(context))
 
 
 def speak_utf8(stream: TextIO, errors: str) -> None:

@@ -354,8 +354,8 @@ def _value(number: int, text: str | None) -> float | None:
 
 def score(warehouse: Warehouse, classifier: Classifier, progress: Progress = quiet) -> int:
     """Read every customer message that this release has not read yet; return how many."""
-    total, done = len(warehouse.unscored(classifier.version)), 0
-    for chunk in list(_chunks(warehouse.unscored(classifier.version), _SCORED_AT_ONCE)):
+    total, done = warehouse.count_unscored(classifier.version), 0
+    for chunk in warehouse.unscored_chunks(classifier.version, _SCORED_AT_ONCE):
         scores = classifier.score([text for _, text in chunk])
         warehouse.add_readings(
             [
@@ -366,11 +366,6 @@ def score(warehouse: Warehouse, classifier: Classifier, progress: Progress = qui
         done += len(chunk)
         progress(done, total)
     return done
-
-
-def _chunks(rows: Sequence[Any], size: int) -> Iterator[Sequence[Any]]:
-    for start in range(0, len(rows), size):
-        yield rows[start : start + size]
 
 
 def follow(

@@ -203,6 +203,11 @@ class Warehouse:
         """Return (message_id, text) of customers' messages that a version has not read, in the order of ids."""
         return self._database.rows("find_unscored", {"version": version, "most": limit})
 
+    def count_unscored(self, version: str) -> int:
+        """Return how many messages :meth:`unscored` gives."""
+        row = self._database.row("count_unscored", {"version": version})
+        return int(row[0]) if row else 0
+
     def unscored_chunks(self, version: str, size: int = 4096) -> Iterator[list[tuple[str, str]]]:
         """Yield what :meth:`unscored` returns in lists of at most ``size``; readings may be added meanwhile."""
         result = self._database.stream("find_unscored", {"version": version, "most": None})

@@ -211,6 +211,7 @@ def test_unscored_are_customers_texts_without_a_reading_of_that_version(warehous
     )
     assert [name for name, _ in warehouse.unscored("v1")] == ["m_1", "m_4"]
     assert [name for name, _ in warehouse.unscored("v1", 1)] == ["m_1"]
+    assert warehouse.count_unscored("v1") == 2
     assert warehouse.add_readings([reading("m_1")]) == 1
     revision = warehouse.revision
     assert warehouse.add_readings([reading("m_1")]) == 0
