@@ -109,15 +109,17 @@ def tweets(folder: Path) -> list[Example]:
             key, mood = text_key(text), MOODS[2 - int(row[2])]
             known = found.get(key)
             if known is None:
-                found[key] = Example(text, "semevalce", (mood,), None, weight=_TOPIC_TWEET)
+                found[key] = Example(text, "semevalce", (mood,), SENTIMENT_OF_MOOD[mood], weight=_TOPIC_TWEET)
             elif mood in (known.moods or ()):
-                found[key] = replace(known, moods=(mood,))
+                found[key] = replace(known, moods=(mood,), weight=_SCARCE.get(mood, _TWEET))
     return list(found.values())
 
 
 _TWEET: Final = 1.0
-_TOPIC_TWEET: Final = 0.4
+_TOPIC_TWEET: Final = 0.6
 """A mood towards a topic is only roughly one towards a company."""
+_SCARCE: Final = {"delighted": 2.0, "annoyed": 1.5, "furious": 3.0}
+"""The ends of the scale are scarce among tweets, and count for more."""
 
 
 def valence(folder: Path) -> Iterator[Example]:
@@ -127,6 +129,55 @@ def valence(folder: Path) -> Iterator[Example]:
             score = int(row[3].split(":")[0])
             sentiment = SENTIMENTS[(score > 0) - (score < 0) + 1]
             yield Example(row[1], "valence", _MOODS_OF_SENTIMENT[sentiment], sentiment, weight=0.5)
+
+
+_FEELINGS: Final = {
+    "positive": "admiration amusement approval caring desire excitement gratitude joy love optimism pride relief",
+    "neutral": "neutral",
+    "negative": "anger annoyance disappointment disapproval disgust embarrassment fear grief nervousness remorse "
+    "sadness",
+}
+_SENTIMENT_OF_FEELING: Final = {feeling: s for s, feelings in _FEELINGS.items() for feeling in feelings.split()}
+
+
+def comments(folder: Path) -> Iterator[Example]:
+    """Read GoEmotions: comments whose feelings all point one way; confusion, surprise and the like point nowhere."""
+    names = folder / "goemotions" / "labels.txt"
+    feelings = names.read_text(encoding="utf-8").split() if names.exists() else []
+    for path in sorted((folder / "goemotions").glob("*.tsv")):
+        for row in _tsv(path):
+            told = {_SENTIMENT_OF_FEELING.get(feelings[int(place)]) for place in row[1].split(",")}
+            if len(told) == 1 and (sentiment := told.pop()):
+                yield Example(row[0], "goemotions", sentiment=sentiment, weight=0.4)
+
+
+def rated_tweets(folder: Path) -> Iterator[Example]:
+    """Read VADER's tweets, whose mean of twenty ratings runs from -4 to 4."""
+    for path in sorted((folder / "vader").glob("tweets_*.txt")):
+        for row in _tsv(path):
+            rating = float(row[1])
+            sentiment = SENTIMENTS[(rating > 0.5) - (rating < -0.5) + 1]
+            yield Example(row[2], "vader", sentiment=sentiment, weight=0.4)
+
+
+def film_reviews(folder: Path) -> Iterator[Example]:
+    """Read SST-5: sentences on films, from 0 (very negative) to 4; a film is a product like another."""
+    for path in sorted((folder / "sst5").glob("*.csv")):
+        for row in _csv(path):
+            mood = MOODS[4 - int(row["truth"])]
+            yield Example(row["text"], "sst5", (mood,), SENTIMENT_OF_MOOD[mood], weight=0.3)
+
+
+_SENTIMENT_OF_EMOTION: Final = ("negative", "positive", "positive", "negative")
+
+
+def emotional_tweets(folder: Path) -> Iterator[Example]:
+    """Read TweetEval's emotions: anger, joy, optimism, sadness."""
+    for path in sorted((folder / "tweeteval" / "emotion").glob("*_text.txt")):
+        labels = path.with_name(path.name.replace("_text", "_labels")).read_text(encoding="utf-8").split()
+        texts = path.read_text(encoding="utf-8").split("\n")
+        for text, label in zip(texts, labels, strict=False):
+            yield Example(text, "emotion", sentiment=_SENTIMENT_OF_EMOTION[int(label)], weight=0.4)
 
 
 def insurers(folder: Path) -> Iterator[Example]:
@@ -248,6 +299,10 @@ def public(folder: Path, limits: dict[str, int], seed: int) -> list[Example]:
     readers: dict[str, Iterable[Example]] = {
         "semeval": [e for e in tweets(folder) if tweet_fold(e.text) == "train"],
         "valence": valence(folder),
+        "comments": comments(folder),
+        "rated": rated_tweets(folder),
+        "films": film_reviews(folder),
+        "emotions": emotional_tweets(folder),
         "insurers": insurers(folder),
         "complaints": complaint_tweets(folder),
         "bitext": requests(folder),

@@ -11,7 +11,7 @@ import torch
 from safetensors.torch import load_file
 
 from models.network import MoodNetwork, build, encoder_folder
-from models.tokens import with_placeholders
+from models.tokens import customer_tokenizer
 from models.train import Recipe
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ def export(recipe: Recipe, weights: Path, folder: Path) -> None:
         _fuse(plain, fused)
         _quantise(fused, Path(scratch) / "model.onnx")
         shutil.move(Path(scratch) / "model.onnx", folder / "model.onnx")
-    tokenizer = with_placeholders(Path(encoder_folder(recipe.encoder)) / "tokenizer.json")
+    tokenizer = customer_tokenizer(Path(encoder_folder(recipe.encoder)) / "tokenizer.json")
     tokenizer.save(str(folder / "tokenizer.json"), pretty=False)
 
 

@@ -6,12 +6,15 @@ from pathlib import Path
 from typing import Final, cast
 
 import torch
+from safetensors.torch import load_file
 from tokenizers import Tokenizer
 from torch import Tensor, nn
 from transformers import AutoModel
 
+from models.emoji import EMOJI
 from models.errors import ReleaseError
-from models.labels import DISSERVICES, INTENTS, MOODS, PLACEHOLDERS, SENTIMENTS
+from models.labels import DISSERVICES, INTENTS, MOODS, SENTIMENTS
+from models.tokens import ADDED, LOUD
 
 HEADS: Final = {
     "mood": len(MOODS),
@@ -21,7 +24,7 @@ HEADS: Final = {
 }
 LABELS: Final = sum(HEADS.values())
 
-_WORD_FOR_PLACEHOLDER: Final = {
+_WORDS_FOR_TOKEN: Final = {
     "<EMAIL>": "email",
     "<PHONE>": "telephone",
     "<CARD>": "card",
@@ -33,6 +36,8 @@ _WORD_FOR_PLACEHOLDER: Final = {
     "<ORDER>": "order",
     "<ACCOUNT>": "account",
     "<NAME>": "name",
+    LOUD: "shouting",
+    **EMOJI,
 }
 
 
@@ -75,8 +80,11 @@ def encoder_folder(name: str) -> str:
     return str(folders[0])
 
 
-def build(encoder: str, dropout: float) -> MoodNetwork:
-    """Load the pretrained encoder, give the placeholders a meaning, freeze the word table, add fresh heads."""
+def build(encoder: str, dropout: float, start: str = "") -> MoodNetwork:
+    """Load the pretrained encoder, give the added tokens a meaning, freeze the word table, add heads.
+
+    ``start`` names a file of weights to go on from (all but the word table); without it the heads are fresh.
+    """
     folder = encoder_folder(encoder)
     model = AutoModel.from_pretrained(
         folder,
@@ -88,8 +96,11 @@ def build(encoder: str, dropout: float) -> MoodNetwork:
     words = model.embeddings.word_embeddings.weight
     tokenizer = Tokenizer.from_file(str(Path(folder) / "tokenizer.json"))
     with torch.no_grad():
-        for slot, placeholder in enumerate(PLACEHOLDERS):
-            source = tokenizer.token_to_id(_WORD_FOR_PLACEHOLDER[placeholder])
-            words[tokenizer.token_to_id(f"[unused{slot}]")] = words[source]
+        for slot, token in enumerate(ADDED):
+            like = tokenizer.encode(_WORDS_FOR_TOKEN[token], add_special_tokens=False).ids
+            words[tokenizer.token_to_id(f"[unused{slot}]")] = words[like].mean(0)
     words.requires_grad_(False)
-    return MoodNetwork(model, model.config.hidden_size, dropout)
+    network = MoodNetwork(model, model.config.hidden_size, dropout)
+    if start:
+        network.load_state_dict(load_file(start), strict=False)
+    return network

@@ -25,7 +25,7 @@ from models.errors import CorpusError
 from models.folds import tweet_fold
 from models.labels import DISSERVICES, INTENTS, MOODS, SENTIMENTS
 from models.network import HEADS, MoodNetwork, build, encoder_folder
-from models.tokens import clip, with_placeholders
+from models.tokens import clip, customer_tokenizer, marked
 
 RECIPE: Final = Path(__file__).with_name("recipe.toml")
 
@@ -50,6 +50,7 @@ class Recipe:
     version: str
     seed: int
     encoder: str
+    start: str
     maximum_tokens: int
     tokens_per_batch: int
     checkpoint_every: int
@@ -87,7 +88,7 @@ class Encoded:
 
 def encode(example: Example, tokenizer: Tokenizer, limit: int) -> Encoded:
     """Turn an example into ids and targets; labels are intents then dis-services."""
-    ids = clip(tokenizer.encode(example.text).ids, limit)
+    ids = clip(tokenizer.encode(marked(example.text)).ids, limit)
     moods = [float(mood in example.moods) if example.moods else 0.0 for mood in MOODS]
     intents, disservices = example.intents, example.disservices
     known = [float(intents is not None and i in example.known_intents) for i in INTENTS]
@@ -204,7 +205,7 @@ def gather(recipe: Recipe, shared: Path, mask: corpora.Mask, extra: Sequence[Pat
     kept_out = [row.text for row in labelled if row not in training]
     public = corpora.without(corpora.public(shared / "data", recipe.limits, recipe.seed), kept_out)
     public = [row for row in public if row.source != "semeval" or tweet_fold(row.text) == "train"]
-    tokenizer = with_placeholders(Path(encoder_folder(recipe.encoder)) / "tokenizer.json")
+    tokenizer = customer_tokenizer(Path(encoder_folder(recipe.encoder)) / "tokenizer.json")
     limit = recipe.maximum_tokens
     return Corpus(
         [encode(row, tokenizer, limit) for row in corpora.masked(public, mask)],
@@ -218,7 +219,7 @@ class Trainer:
     def __init__(self, recipe: Recipe, corpus: Corpus, folder: Path) -> None:
         torch.manual_seed(recipe.seed)
         self.recipe, self.corpus, self.folder = recipe, corpus, folder
-        self.network = build(recipe.encoder, recipe.loss["dropout"])
+        self.network = build(recipe.encoder, recipe.loss["dropout"], recipe.start)
         self.average = {name: value.detach().clone() for name, value in self.network.state_dict().items()}
         self.objective = Objective(recipe.loss, corpus.labelled)
         self.optimiser = torch.optim.AdamW(_groups(self.network, recipe.loss["layer_decay"]), weight_decay=0.01)

