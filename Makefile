@@ -35,7 +35,7 @@ check: .venv/.ready-dev                               ## what CI checks beside t
 	$(BIN)/mypy
 
 bench: .venv/.ready-dev                               ## speed and memory, as ratios measured in one run
-	$(BIN)/python -m pipeline.bench
+	$(BIN)/moodline bench
 
 clean:                                                ## the environment and the demo's home
 	rm -rf .venv $(DEMO)

@@ -190,7 +190,7 @@ def _company_turn(turn: Row) -> str:
 
 def _reading(turn: Row) -> str:
     if turn["mood_label"] is None:
-        return tag("not yet read")
+        return tag(f"not read: {turn['unscored']}" if turn["unscored"] else "not yet read")
     sure = max(turn["mood"]) if turn["mood"] is not None else 0.0
     intents = "".join(tag(words.item(name)) for name in turn["intent_labels"] or ())
     named = "".join(tag(words.item(name), "bad") for name in turn["disservice_labels"] or ())

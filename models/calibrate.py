@@ -15,16 +15,24 @@ from scipy.optimize import minimize
 from models import metrics
 from models.classifier import Array, softmax
 from models.corpora import Example
-from models.evaluate import Bools
+from models.guesses import LEVELS
 from models.labels import DISSERVICES, INTENTS, MOODS, SENTIMENTS
+from models.metrics import Bools
 from models.release import Calibration
 
 _PULL: Final = 20.0
 """Examples of a label at which its own best threshold and the common one weigh the same."""
+_SHARPNESS: Final = 8.0
+"""How much a row's share of a mood leans to the likeliest."""
 
 
 def calibrate(
-    labelled: Sequence[Example], scores: Array, tweets: Sequence[Example], tweet_scores: Array
+    labelled: Sequence[Example],
+    scores: Array,
+    tweets: Sequence[Example],
+    tweet_scores: Array,
+    topics: Sequence[Example],
+    topic_scores: Array,
 ) -> Calibration:
     """Return the calibration that fits best.
 
@@ -33,6 +41,8 @@ def calibrate(
         scores: Their raw scores, of shape (rows, 37).
         tweets: Rows with a sentiment.
         tweet_scores: Theirs.
+        topics: Rows with a level.
+        topic_scores: Theirs.
     """
     moods = metrics.places([row.moods[0] for row in labelled], MOODS)  # type: ignore[index]
     sentiments = metrics.places([row.sentiment or "" for row in tweets], SENTIMENTS)
@@ -44,8 +54,20 @@ def calibrate(
     split = len(INTENTS)
     thresholds = [*_thresholds(probabilities[:, :split], truth[:, :split])]
     thresholds += _thresholds(probabilities[:, split:], truth[:, split:])
+    cut = _mood_cut(np.log(softmax(scores[:, :5] * mood_scale + mood_shift) + 1e-12), moods)
+    levels = np.array([2 - (row.level or 0) for row in topics], dtype=np.int64)
+    level_weight, level_shift = _logistic(topic_scores, levels)
     return Calibration(
-        mood_scale, mood_shift, sentiment_scale, sentiment_shift, scales.tolist(), shifts.tolist(), thresholds
+        mood_scale,
+        mood_shift,
+        sentiment_scale,
+        sentiment_shift,
+        scales.tolist(),
+        shifts.tolist(),
+        thresholds,
+        cut,
+        level_weight,
+        level_shift,
     )
 
 
@@ -73,6 +95,36 @@ def _vector_scaling(scores: Array, truth: metrics.Ints, weights: Array | None = 
 
     best = minimize(loss, np.zeros(scores.shape[1] + 1), method="L-BFGS-B").x
     return float(np.exp(best[0])), [float(shift) for shift in best[1:]]
+
+
+def _mood_cut(logs: Array, truth: metrics.Ints) -> list[float]:
+    """Return what to add to each mood's log-probability so that naming the greatest gives the best kappa and F1.
+
+    Both are made smooth by letting each row name moods in shares; the cut is drawn towards none.
+    """
+
+    def loss(cut: Array) -> float:
+        table = np.zeros((len(MOODS), len(MOODS)))
+        np.add.at(table, truth, softmax(_SHARPNESS * (logs + cut)))
+        return 0.1 * float((cut**2).sum()) - metrics.macro_f1(table) - metrics.quadratic_kappa(table)
+
+    best = minimize(loss, np.zeros(len(MOODS)), method="Nelder-Mead", options={"maxiter": 2000}).x
+    return [float(value) for value in best]
+
+
+def _logistic(scores: Array, truth: metrics.Ints) -> tuple[list[list[float]], list[float]]:
+    """Return weight (scores by levels) and shift of a multinomial logistic regression in which levels count alike."""
+    width, weights = scores.shape[1], _balance(truth) * len(truth) / len(LEVELS)
+
+    def loss(parameters: Array) -> tuple[float, Array]:
+        weight, shift = parameters[:-5].reshape(width, 5), parameters[-5:]
+        chances = softmax(scores @ weight + shift)
+        lost = -(weights * np.log(chances[np.arange(len(truth)), truth] + 1e-12)).sum() + (weight**2).sum()
+        slope = weights[:, None] * (chances - np.eye(5)[truth])
+        return float(lost), np.concatenate([(scores.T @ slope + 2 * weight).ravel(), slope.sum(0)])
+
+    best = minimize(loss, np.zeros(5 * width + 5), jac=True, method="L-BFGS-B", options={"maxiter": 500}).x
+    return best[:-5].reshape(width, 5).round(5).tolist(), best[-5:].round(5).tolist()
 
 
 def _platt(scores: Array, truth: Bools) -> tuple[Array, Array]:

@@ -1,13 +1,15 @@
 """Score texts with a release: tokenizers and ONNX Runtime, no torch.
 
 Texts are scored once however often they occur, cut into sentence windows, sorted by length and run in batches of
-about equal numbers of tokens; results come back in the order of the texts.
+about equal numbers of tokens, a thread a core; results come back in the order of the texts.
 """
 
+import os
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, cast
+from typing import Final, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -15,10 +17,15 @@ from tokenizers import Tokenizer
 
 from models.labels import DISSERVICES, INTENTS, MOODS, SENTIMENTS
 from models.release import Release
+from models.tokens import marked
 from models.windows import windows
 
 Array = npt.NDArray[np.float64]
-TOKENS_PER_BATCH: Final = 4096
+Piece = tuple[int, list[int]]
+"""The place of a text, and the ids of one of its windows."""
+TOKENS_PER_BATCH: Final = 2048
+"""Padded tokens scored at once: enough for the matrix products, little enough for the processor's caches."""
+_TEXTS_AT_ONCE: Final = 4096
 _SPLITS: Final = np.cumsum([len(MOODS), len(SENTIMENTS), len(INTENTS)]).tolist()
 
 
@@ -41,16 +48,17 @@ class Classifier:
 
     Args:
         release: The release to serve.
-        threads: Cores to use; 0 is all of them.
+        threads: How many batches to score side by side; 0 is one for each core.
     """
 
     def __init__(self, release: Release, threads: int = 0) -> None:
         import onnxruntime
 
         options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads
-        options.add_session_config_entry("session.disable_quant_qdq", "1")  # unfold int8 weights once, when loading
+        options.intra_op_num_threads = 1  # each thread takes batches of its own: no thread waits for another
+        options.enable_cpu_mem_arena = False  # an arena keeps what the largest batch ever took
         self.release = release
+        self.threads = threads or len(os.sched_getaffinity(0))
         self.tokenizer = Tokenizer.from_file(str(release.folder / "tokenizer.json"))
         self.session = onnxruntime.InferenceSession(
             str(release.folder / "model.onnx"), options, providers=["CPUExecutionProvider"]
@@ -78,14 +86,33 @@ class Classifier:
         return [known[text] for text in texts]
 
     def logits(self, texts: Sequence[str], progress: Callable[[int], None] | None = None) -> Array:
-        """Return raw scores of shape (texts, 37), windows of one text already joined."""
-        pieces = list(self._windows(texts))
+        """Return raw scores of shape (texts, 37), windows of one text already joined.
+
+        While threads score some thousand texts, the next are cut into tokens beside them. A text's scores do not depend
+        on the texts beside it.
+        """
+        chunks = [texts[start : start + _TEXTS_AT_ONCE] for start in range(0, len(texts), _TEXTS_AT_ONCE)]
+        scores = np.empty((len(texts), _SPLITS[-1] + len(DISSERVICES)))
+        with ThreadPoolExecutor(self.threads) as workers, ThreadPoolExecutor(1) as cutter:
+            cut = [cutter.submit(self._windows, chunk) for chunk in chunks[:1]]
+            for number, chunk in enumerate(chunks):
+                pieces = cut.pop().result()
+                cut += [cutter.submit(self._windows, ahead) for ahead in chunks[number + 1 : number + 2]]
+                start = number * _TEXTS_AT_ONCE
+                scores[start : start + len(chunk)] = self._chunk(pieces, len(chunk), workers, progress)
+        return scores
+
+    def _chunk(
+        self, pieces: Sequence[Piece], texts: int, workers: Executor, progress: Callable[[int], None] | None
+    ) -> Array:
         raw = np.empty((len(pieces), _SPLITS[-1] + len(DISSERVICES)))
-        for places in _batches([len(ids) for _, ids in pieces]):
-            raw[places] = self._run([pieces[place][1] for place in places])
+        batches = list(_batches([len(ids) for _, ids in pieces], self.threads))
+        found = workers.map(self._run, ([pieces[place][1] for place in places] for places in batches))
+        for places, scores in zip(batches, found, strict=True):
+            raw[places] = scores
             if progress:
                 progress(sum(1 for place in places if place == 0 or pieces[place][0] != pieces[place - 1][0]))
-        return _joined(raw, np.array([owner for owner, _ in pieces]), len(texts))
+        return _joined(raw, np.array([owner for owner, _ in pieces]), texts)
 
     def probabilities(self, logits: Array) -> Array:
         """Return calibrated probabilities of shape (texts, 37) from raw scores of that shape."""
@@ -100,19 +127,25 @@ class Classifier:
             ]
         )
 
-    def _windows(self, texts: Sequence[str]) -> Iterator[tuple[int, list[int]]]:
-        for start in range(0, len(texts), 1000):
-            part = texts[start : start + 1000]
-            for place, encoding in enumerate(self.tokenizer.encode_batch(part), start):
-                for window in windows(encoding.ids, encoding.offsets, texts[place], self.release.maximum_tokens):
-                    yield place, window
+    def levels(self, texts: Sequence[str]) -> Array:
+        """Return probabilities of five levels of sentiment, best first, of shape (texts, 5), each level as common."""
+        how = self.release.calibration
+        return softmax(self.logits(texts) @ np.array(how.level_weight) + how.level_shift)
+
+    def _windows(self, texts: Sequence[str]) -> list[Piece]:
+        """Return the windows of all texts in order, each with its text's place."""
+        shown = [marked(text) for text in texts]
+        return [
+            (place, window)
+            for place, encoding in enumerate(self.tokenizer.encode_batch(shown))
+            for window in windows(encoding.ids, encoding.offsets, shown[place], self.release.maximum_tokens)
+        ]
 
     def _run(self, rows: Sequence[list[int]]) -> Array:
         ids = np.zeros((len(rows), max(map(len, rows))), dtype=np.int64)
         for place, row in enumerate(rows):
             ids[place, : len(row)] = row
-        inputs: dict[str, Any] = {"input_ids": ids, "attention_mask": (ids != 0).astype(np.int64)}
-        return cast(Array, self.session.run(None, inputs)[0])
+        return cast(Array, self.session.run(None, {"input_ids": ids})[0])
 
     def _labelled(self, row: Array) -> Score:
         mood, sentiment, intents, disservices = (tuple(part.tolist()) for part in np.split(row, _SPLITS))
@@ -123,7 +156,7 @@ class Classifier:
             sentiment,
             intents,
             disservices,
-            MOODS[int(np.argmax(mood))],
+            MOODS[int(np.argmax(np.log(np.maximum(mood, 1e-12)) + self.release.calibration.mood_cut))],
             SENTIMENTS[int(np.argmax(sentiment))],
             _intents(tuple(label for label in named if label in INTENTS), intents),
             tuple(label for label in named if label in DISSERVICES),
@@ -146,10 +179,11 @@ def _intents(named: tuple[str, ...], probabilities: Sequence[float]) -> tuple[st
     return named or (INTENTS[int(np.argmax(probabilities))],)
 
 
-def _batches(lengths: Sequence[int]) -> Iterator[list[int]]:
+def _batches(lengths: Sequence[int], threads: int) -> Iterator[list[int]]:
+    room = min(TOKENS_PER_BATCH, -(-sum(lengths) // threads))  # few texts keep every thread busy too
     batch: list[int] = []
     for place in np.argsort(lengths, kind="stable").tolist():
-        if batch and lengths[place] * (len(batch) + 1) > TOKENS_PER_BATCH:
+        if batch and lengths[place] * (len(batch) + 1) > room:
             yield batch
             batch = []
         batch.append(place)

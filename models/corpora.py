@@ -37,6 +37,8 @@ class Example:
     disservices: tuple[str, ...] | None = None
     weight: float = 1.0
     row_id: str = ""
+    level: int | None = None
+    """Five-point sentiment from -2 to 2, of rows that judge (SemEval-2017 task 4 C)."""
 
 
 SENTIMENT_OF_MOOD: Final = {
@@ -120,6 +122,17 @@ _TOPIC_TWEET: Final = 0.6
 """A mood towards a topic is only roughly one towards a company."""
 _SCARCE: Final = {"delighted": 2.0, "annoyed": 1.5, "furious": 3.0}
 """The ends of the scale are scarce among tweets, and count for more."""
+
+
+def topic_tweets(folder: Path) -> Iterator[Example]:
+    """Read SemEval-2017 task 4 CE with its own five levels, one example a distinct text."""
+    seen: set[str] = set()
+    for path in sorted((folder / "semeval2017" / "CE").glob("*.tsv")):
+        for row in _tsv(path):
+            text = _unescape(row[3])
+            if (key := text_key(text)) not in seen:
+                seen.add(key)
+                yield Example(text, "semevalce", level=int(row[2]))
 
 
 def valence(folder: Path) -> Iterator[Example]:

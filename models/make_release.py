@@ -1,25 +1,28 @@
 """The whole way of a release: gather, train, export, calibrate, judge, write. Needs the ``train`` extra."""
 
 import json
+import random
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from models import corpora, metrics
+from models import behaviour, corpora, metrics
 from models.calibrate import calibrate
 from models.card import write_card
 from models.classifier import Classifier
 from models.corpora import Example, Mask
-from models.evaluate import compare
+from models.evaluate import FIGURES, compare
 from models.export import export
 from models.folds import Fold, tweet_fold
 from models.labels import MOODS
-from models.release import Calibration, Release
+from models.release import Calibration, Release, Releases
 from models.train import Recipe, Trainer, gather
 
 Step = Callable[[str], Callable[[int, int], None]]
+_TRAINED_TOPICS = 4500
 
 
 def make_release(
@@ -41,7 +44,7 @@ def make_release(
     if not weights.exists():
         _train(recipe, shared, extra, run, mask, step)
     step("export")
-    export(recipe, weights, folder)
+    export(recipe, run, folder)
     release = _calibrated(recipe, shared, extra, folder, mask, step)
     judge_release(release, shared, extra, mask, step)
     return release
@@ -67,27 +70,64 @@ def _calibrated(recipe: Recipe, shared: Path, extra: Sequence[Path], folder: Pat
     classifier = Classifier.load(folder)
     labelled, tweets = rows_of(shared, extra, mask, "calibrate")
     scores = classifier.logits([row.text for row in labelled])
-    advance(1, 2)
+    advance(1, 3)
     tweet_scores = classifier.logits([row.text for row in tweets])
-    advance(2, 2)
-    release = replace(plain, calibration=calibrate(labelled, scores, tweets, tweet_scores))
+    advance(2, 3)
+    topics = _topics(shared, mask, recipe.seed)
+    topic_scores = classifier.logits([row.text for row in topics])
+    advance(3, 3)
+    release = replace(plain, calibration=calibrate(labelled, scores, tweets, tweet_scores, topics, topic_scores))
     release.write()
     return release
+
+
+def _topics(shared: Path, mask: Mask, seed: int) -> list[Example]:
+    """Return tweets with a level: those that calibrate, and a share of those that train, as the ends are rare."""
+    rows = list(corpora.topic_tweets(shared / "data"))
+    trained = [row for row in rows if tweet_fold(row.text) == "train"]
+    chosen = random.Random(seed).sample(trained, min(_TRAINED_TOPICS, len(trained)))
+    return corpora.masked([row for row in rows if tweet_fold(row.text) == "calibrate"] + chosen, mask)
 
 
 def judge_release(release: Release, shared: Path, extra: Sequence[Path], mask: Mask, step: Step) -> None:
     """Write ``metrics.json`` and ``card.md`` of a release from the rows that judge."""
     classifier = Classifier(release)
     labelled, tweets = rows_of(shared, extra, mask, "judge")
+    topics = [row for row in corpora.topic_tweets(shared / "data") if tweet_fold(row.text) == "judge"]
     result = {
         "version": release.version,
         "judged": compare(classifier, labelled, step("judge: labelled rows")),
         "tweets": compare(classifier, tweets, step("judge: tweets")),
+        **_judged_topics(classifier, corpora.masked(topics, mask), step),
+        "behaviour": behaviour.check(classifier),
+        "before": _before(release.folder),
         "mood_prior": release.mood_prior,
         "calibration": asdict(release.calibration),
     }
     (release.folder / "metrics.json").write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
     write_card(release)
+
+
+def _judged_topics(classifier: Classifier, topics: Sequence[Example], step: Step) -> dict[str, Any]:
+    return {"topics": compare(classifier, topics, step("judge: tweets towards a topic"))} if topics else {}
+
+
+def _before(folder: Path) -> dict[str, Any]:
+    """Return what the newest other release shipped was measured at, on the same rows."""
+    others = [other for other in Releases(folder / "none").list() if other.name != folder.name]
+    path = others[-1] / "metrics.json" if others else folder / "none"
+    measured = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    heads = {name: measured[name]["release"] for name in ("judged", "tweets", "topics") if name in measured}
+    short = {name: {head: table.get(head, {}) for head in FIGURES} for name, table in heads.items()}
+    return {"version": measured["version"], **_figures_only(short)} if measured else {}
+
+
+def _figures_only(heads: dict[str, Any]) -> dict[str, Any]:
+    """Return the numbers of each head, without confusion, reliability and labels."""
+    return {
+        name: {head: {k: v for k, v in figures.items() if isinstance(v, float)} for head, figures in table.items()}
+        for name, table in heads.items()
+    }
 
 
 def rows_of(shared: Path, extra: Sequence[Path], mask: Mask, fold: Fold) -> tuple[list[Example], list[Example]]:

@@ -1,10 +1,11 @@
 """The figures that judge a classifier, in plain numpy. Every function is pure.
 
 Kappa: Cohen 1968, quadratic weights. Macro mean absolute error: Baccianella 2009, as SemEval-2017 task 4 C uses it.
-Calibration error: Naeini 2015, equal-width bins of the winning probability.
+Calibration error: Naeini 2015, equal-width bins of the winning probability. Average precision: the step-wise area
+under precision and recall, without interpolation, as scikit-learn has it.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import cast
 
 import numpy as np
@@ -12,6 +13,9 @@ import numpy.typing as npt
 
 Array = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
+Bools = npt.NDArray[np.bool_]
+Reliability = list[tuple[float, float, float]]
+"""A point a bin that holds rows: mean probability, share of hits, share of rows."""
 
 
 def confusion(truth: Ints, guess: Ints, classes: int) -> Array:
@@ -55,39 +59,117 @@ def macro_absolute_error(table: Array) -> float:
     return float(np.mean(((table * distance).sum(1) / np.maximum(table.sum(1), 1))[occurring]))
 
 
+def balanced_decision(probabilities: Array) -> Ints:
+    """Return for each row the class whose expected absolute error is least when every class counts alike.
+
+    Each class weighs one over its mean probability over these rows: the share that the model itself expects of it, so
+    that no truth is needed. It is the decision that :func:`macro_absolute_error` asks for.
+    """
+    share = probabilities.mean(axis=0)
+    weighed = np.divide(probabilities, share, out=np.zeros_like(probabilities), where=share > 0)
+    places = np.arange(probabilities.shape[1])
+    distance = np.abs(places[:, None] - places[None, :])
+    return cast(Ints, (weighed @ distance).argmin(axis=1))
+
+
 def calibration_error(probabilities: Array, truth: Ints, bins: int = 15) -> float:
     """Return how far the winning probability is from the share of hits, weighted by the rows in each bin."""
-    return float(sum(abs(sure - hits) * share for sure, hits, share in reliability(probabilities, truth, bins)))
+    return curve_error(reliability(probabilities, truth, bins))
 
 
-def reliability(probabilities: Array, truth: Ints, bins: int = 15) -> list[tuple[float, float, float]]:
-    """Return (mean winning probability, share of hits, share of rows) for each bin that holds rows."""
-    sure = probabilities.max(axis=1)
-    hit = probabilities.argmax(axis=1) == truth
+def curve_error(points: Reliability) -> float:
+    """Return the calibration error of a reliability curve: the mean distance of its bins, weighted by their rows."""
+    return float(sum(abs(sure - hits) * share for sure, hits, share in points))
+
+
+def reliability(probabilities: Array, truth: Ints, bins: int = 15) -> Reliability:
+    """Return the reliability curve of the winning class: whether it is right as often as it says."""
+    return _curve(probabilities.max(axis=1), probabilities.argmax(axis=1) == truth, bins)
+
+
+def label_reliability(chances: Array, truth: Bools, bins: int = 15) -> Reliability:
+    """Return the reliability curve of independent labels, every row and label together."""
+    return _curve(chances.ravel(), truth.ravel(), bins)
+
+
+def _curve(sure: Array, hit: Bools, bins: int) -> Reliability:
     place = np.minimum((sure * bins).astype(int), bins - 1)
-    chosen = [place == one for one in range(bins)]
-    return [(float(sure[rows].mean()), float(hit[rows].mean()), float(rows.mean())) for rows in chosen if rows.any()]
+    rows = np.bincount(place, minlength=bins)
+    held = rows > 0
+    said, hits = (np.bincount(place, weights, bins)[held] / rows[held] for weights in (sure, hit))
+    return list(zip(said.tolist(), hits.tolist(), (rows[held] / len(place)).tolist(), strict=True))
 
 
-def label_f1(truth: npt.NDArray[np.bool_], guess: npt.NDArray[np.bool_]) -> Array:
+def label_precision(truth: Bools, guess: Bools) -> Array:
+    """Return the share of each label's guesses (column) that are right; NaN for a label that is never guessed."""
+    return _share((truth & guess).sum(0), guess.sum(0))
+
+
+def label_recall(truth: Bools, guess: Bools) -> Array:
+    """Return the share of each label's rows (column) that are found; NaN for a label that does not occur."""
+    return _share((truth & guess).sum(0), truth.sum(0))
+
+
+def label_f1(truth: Bools, guess: Bools) -> Array:
     """Return F1 for each label (column); NaN where a label occurs neither in truth nor in guess."""
-    hits = (truth & guess).sum(0)
-    total = truth.sum(0) + guess.sum(0)
-    return cast(Array, np.where(total > 0, 2 * hits / np.maximum(total, 1), np.nan))
+    return _share(2 * (truth & guess).sum(0), truth.sum(0) + guess.sum(0))
 
 
-def macro_label_f1(truth: npt.NDArray[np.bool_], guess: npt.NDArray[np.bool_]) -> float:
-    """Return the mean F1 over labels that occur in truth."""
-    return float(np.mean(np.nan_to_num(label_f1(truth, guess))[truth.any(0)])) if truth.any() else float("nan")
+def _share(part: Ints, whole: Ints) -> Array:
+    return cast(Array, np.where(whole > 0, part / np.maximum(whole, 1), np.nan))
 
 
-def interval(figure: Callable[[Ints], float], rows: int, seed: int = 0, draws: int = 300) -> tuple[float, float]:
-    """Return the 95 % bootstrap interval of ``figure``, which is given row numbers drawn with replacement.
+def macro_label_f1(truth: Bools, guess: Bools) -> float:
+    """Return the mean F1 over labels that occur in truth; NaN where none does."""
+    return over_occurring(label_f1(truth, guess), truth)
 
-    Draws in which the figure is not defined (NaN) are passed over.
+
+def over_occurring(figures: Array, truth: Bools) -> float:
+    """Return the mean of a figure a label over labels that occur in truth, NaN counted as 0; NaN where none occurs."""
+    return float(np.mean(np.nan_to_num(figures)[truth.any(0)])) if truth.any() else float("nan")
+
+
+def micro_label_f1(truth: Bools, guess: Bools) -> float:
+    """Return F1 over all rows and labels together: frequent labels count more."""
+    return float(2 * (truth & guess).sum() / max(truth.sum() + guess.sum(), 1))
+
+
+def exact_match(truth: Bools, guess: Bools) -> float:
+    """Return the share of rows whose labels are guessed all and no others: the accuracy of a set of labels."""
+    return float((truth == guess).all(axis=1).mean())
+
+
+def average_precision(truth: Bools, chances: Array) -> Array:
+    """Return for each label (column) its precision averaged over its recall; NaN for a label that does not occur.
+
+    It judges the order that probabilities give, whatever the threshold. Equal probabilities come in together.
+    """
+    return np.array([_average_precision(*column) for column in zip(truth.T, chances.T, strict=True)])
+
+
+def _average_precision(truth: Bools, chances: Array) -> float:
+    if not truth.any():
+        return float("nan")
+    order = np.argsort(-chances, kind="stable")
+    ends = np.append(np.flatnonzero(np.diff(chances[order])), len(order) - 1)
+    hits = truth[order].cumsum()[ends]
+    recall = hits / hits[-1]
+    return float((np.diff(recall, prepend=0.0) * hits / (ends + 1)).sum())
+
+
+def intervals(
+    figures: Callable[[Ints], Mapping[str, float]], rows: int, seed: int = 0, draws: int = 300
+) -> dict[str, tuple[float, float]]:
+    """Return the 95 % bootstrap interval of each figure; ``figures`` is given row numbers drawn with replacement.
+
+    Draws in which a figure is not defined (NaN) are passed over.
     """
     generator = np.random.default_rng(seed)
-    values = np.array([figure(generator.integers(0, rows, rows)) for _ in range(draws)])
+    drawn = [figures(generator.integers(0, rows, rows)) for _ in range(draws)]
+    return {name: _middle(np.array([one[name] for one in drawn])) for name in drawn[0]}
+
+
+def _middle(values: Array) -> tuple[float, float]:
     low, high = np.quantile(values[~np.isnan(values)], [0.025, 0.975])
     return float(low), float(high)
 

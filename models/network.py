@@ -13,6 +13,7 @@ from transformers import AutoModel
 
 from models.emoji import EMOJI
 from models.errors import ReleaseError
+from models.graph import whole_numbers
 from models.labels import DISSERVICES, INTENTS, MOODS, SENTIMENTS
 from models.tokens import ADDED, LOUD
 
@@ -24,6 +25,7 @@ HEADS: Final = {
 }
 LABELS: Final = sum(HEADS.values())
 
+_WORD_TABLE: Final = "encoder.embeddings.word_embeddings.weight"
 _WORDS_FOR_TOKEN: Final = {
     "<EMAIL>": "email",
     "<PHONE>": "telephone",
@@ -95,6 +97,7 @@ def build(encoder: str, dropout: float, start: str = "") -> MoodNetwork:
     )
     words = model.embeddings.word_embeddings.weight
     tokenizer = Tokenizer.from_file(str(Path(folder) / "tokenizer.json"))
+    tokenizer.no_padding()
     with torch.no_grad():
         for slot, token in enumerate(ADDED):
             like = tokenizer.encode(_WORDS_FOR_TOKEN[token], add_special_tokens=False).ids
@@ -102,5 +105,10 @@ def build(encoder: str, dropout: float, start: str = "") -> MoodNetwork:
     words.requires_grad_(False)
     network = MoodNetwork(model, model.config.hidden_size, dropout)
     if start:
-        network.load_state_dict(load_file(start), strict=False)
+        weights = load_file(start)
+        weights.pop(_WORD_TABLE, None)
+        network.load_state_dict(weights, strict=False)
+    with torch.no_grad():
+        whole, scale = whole_numbers(words.numpy(), axis=1)
+        words.copy_(torch.from_numpy(whole * scale[:, None]))  # frozen, and rounded from the start as it will ship
     return network

@@ -1,4 +1,4 @@
-"""The gate before a release serves: it must be no worse than the present one on the same held-out rows."""
+"""The gate before a release serves: on the same held-out rows it must be no worse than the present one."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -6,7 +6,8 @@ from typing import Final
 
 from models.classifier import Classifier
 from models.errors import ReleaseError
-from models.evaluate import Table, classifier_guesses, evaluate, read_rows
+from models.evaluate import Table, evaluate, read_rows
+from models.guesses import classifier_guesses
 
 GATED: Final = {
     "mood": "quadratic_kappa",
@@ -14,8 +15,6 @@ GATED: Final = {
     "intents": "macro_f1",
     "disservices": "macro_f1",
 }
-TOLERANCE: Final = 0.005
-"""How much a figure may fall; less than the noise of a few hundred rows, so that a gate is not a lottery."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,12 +23,13 @@ class Verdict:
 
     candidate: str
     present: str
-    figures: dict[str, tuple[float, float]]
+    figures: dict[str, tuple[float, float, float]]
+    """The candidate's, the present release's, and the lower end of the latter's 95 % interval."""
 
     @property
     def fallen(self) -> list[str]:
-        """The figures that are worse by more than the tolerance."""
-        return [name for name, (new, old) in self.figures.items() if new < old - TOLERANCE]
+        """The figures that lie below the present release's interval: chance alone would seldom put them there."""
+        return [name for name, (new, _, least) in self.figures.items() if new < least]
 
     @property
     def passed(self) -> bool:
@@ -39,8 +39,14 @@ class Verdict:
     def table(self) -> list[dict[str, object]]:
         """Return a row a figure."""
         return [
-            {"figure": name, self.candidate: f"{new:.4f}", self.present: f"{old:.4f}", "change": f"{new - old:+.4f}"}
-            for name, (new, old) in self.figures.items()
+            {
+                "figure": name,
+                self.candidate: f"{new:.4f}",
+                self.present: f"{old:.4f}",
+                "change": f"{new - old:+.4f}",
+                "at least": f"{least:.4f}",
+            }
+            for name, (new, old, least) in self.figures.items()
         ]
 
     def refusal(self) -> ReleaseError:
@@ -59,8 +65,13 @@ def gate(candidate: Path, present: Path, data: Path) -> Verdict:
     rows = read_rows(data)
     new, old = (_figures(evaluate(rows, classifier_guesses(Classifier.load(folder), rows), slices=False))
                 for folder in (candidate, present))  # fmt: skip
-    return Verdict(candidate.name, present.name, {name: (new[name], old[name]) for name in new})
+    return Verdict(candidate.name, present.name, {name: (new[name][0], *old[name]) for name in new})
 
 
-def _figures(table: Table) -> dict[str, float]:
-    return {f"{head} {figure}": float(table[head][figure]) for head, figure in GATED.items() if head in table}
+def _figures(table: Table) -> dict[str, tuple[float, float]]:
+    """Return each gated figure and the lower end of its interval."""
+    return {
+        f"{head} {figure}": (float(table[head][figure]), float(table[head][f"{figure}_interval"][0]))
+        for head, figure in GATED.items()
+        if head in table
+    }

@@ -28,8 +28,10 @@ LABELS: Final = {
 class Calibration:
     """How scores become probabilities that mean what they say; fitted on rows that neither trained nor judge.
 
-    Mood and sentiment: ``softmax(scores * scale + shift)``. Labels: ``sigmoid(scores * scale + shift)``, one pair a
-    label, intents before dis-services; a label is given where its probability reaches its threshold.
+    Mood and sentiment: ``softmax(scores * scale + shift)``; the mood named is the greatest ``log(p) + cut``. Labels:
+    ``sigmoid(scores * scale + shift)``, one pair a label, intents before dis-services; a label is given where its
+    probability reaches its threshold. Five levels of sentiment, as if all were equally common:
+    ``softmax(scores @ weight + shift)`` over all 37 scores.
     """
 
     mood_scale: float
@@ -39,12 +41,18 @@ class Calibration:
     label_scale: list[float]
     label_shift: list[float]
     thresholds: list[float]
+    mood_cut: list[float]
+    level_weight: list[list[float]]
+    level_shift: list[float]
 
     @classmethod
     def neutral(cls) -> "Calibration":
         """Return the calibration that changes nothing, with thresholds at one half."""
         labels = len(INTENTS) + len(DISSERVICES)
-        return cls(1.0, [0.0] * 5, 1.0, [0.0] * 3, [1.0] * labels, [0.0] * labels, [0.5] * labels)
+        flat = [[0.0] * 5] * (5 + 3 + labels)
+        return cls(
+            1.0, [0.0] * 5, 1.0, [0.0] * 3, [1.0] * labels, [0.0] * labels, [0.5] * labels, [0.0] * 5, flat, [0.0] * 5
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ import random
 import time
 import tomllib
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -23,11 +24,16 @@ from models import corpora
 from models.corpora import Example
 from models.errors import CorpusError
 from models.folds import tweet_fold
+from models.graph import Range
 from models.labels import DISSERVICES, INTENTS, MOODS, SENTIMENTS
 from models.network import HEADS, MoodNetwork, build, encoder_folder
+from models.own_labels import own_rows
+from models.quantise import activation_ranges, eight_bits
 from models.tokens import clip, customer_tokenizer, marked
 
 RECIPE: Final = Path(__file__).with_name("recipe.toml")
+RANGES: Final = "ranges.json"
+"""Where a run keeps the ranges of activations."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +47,8 @@ class Phase:
     head_rate: float
     warm_up: float
     replay: int = 0
+    eight_bits: bool = False
+    """Whether training feels the rounding of the release's products."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +62,7 @@ class Recipe:
     maximum_tokens: int
     tokens_per_batch: int
     checkpoint_every: int
+    labels: tuple[Path, ...]
     limits: dict[str, int]
     phases: tuple[Phase, ...]
     loss: dict[str, float]
@@ -68,7 +77,8 @@ def read_recipe(path: Path = RECIPE) -> Recipe:
     try:
         table: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8"))
         phases = tuple(Phase(**phase) for phase in table.pop("phases"))
-        return Recipe(phases=phases, **table)
+        labels = tuple((path.parent / name).resolve() for name in table.pop("labels"))
+        return Recipe(phases=phases, labels=labels, **table)
     except (OSError, tomllib.TOMLDecodeError, KeyError, TypeError) as error:
         raise CorpusError(f"{path}: not a training recipe ({error}); models/recipe.toml shows the form") from error
 
@@ -203,6 +213,7 @@ def gather(recipe: Recipe, shared: Path, mask: corpora.Mask, extra: Sequence[Pat
     labelled = corpora.all_labelled(shared, extra)
     training = corpora.fold_of(labelled, "train")
     kept_out = [row.text for row in labelled if row not in training]
+    training += [row for path in recipe.labels for row in own_rows(path, shared / "data")]
     public = corpora.without(corpora.public(shared / "data", recipe.limits, recipe.seed), kept_out)
     public = [row for row in public if row.source != "semeval" or tweet_fold(row.text) == "train"]
     tokenizer = customer_tokenizer(Path(encoder_folder(recipe.encoder)) / "tokenizer.json")
@@ -234,11 +245,27 @@ class Trainer:
                 self._phase(number, phase, progress)
                 self.place = (number + 1, 0)
                 self._checkpoint()
+        self._ranges()
         path = self.folder / "network.safetensors"
         save_file({name: value.contiguous() for name, value in self.average.items()}, path)
         return path
 
     def _phase(self, number: int, phase: Phase, progress: Callable[[str, int, int, float], None]) -> None:
+        with eight_bits(self.network, self._ranges()) if phase.eight_bits else nullcontext():
+            self._steps(number, phase, progress)
+
+    def _ranges(self) -> dict[str, Range]:
+        """Return where activations lie, measured once a run: the release is made with the same."""
+        path = self.folder / RANGES
+        if not path.exists():
+            rows = random.Random(self.recipe.seed).sample(self.corpus.labelled, min(400, len(self.corpus.labelled)))
+            found = batches(rows, self.recipe.tokens_per_batch, "ranges")
+            self.network.eval()
+            ranges = activation_ranges(self.network, [collate(rows).ids for rows in found])
+            path.write_text(json.dumps(ranges, indent=1), encoding="utf-8")
+        return {place: (low, high) for place, (low, high) in json.loads(path.read_text(encoding="utf-8")).items()}
+
+    def _steps(self, number: int, phase: Phase, progress: Callable[[str, int, int, float], None]) -> None:
         epochs = [len(self.corpus.epoch(phase, self.recipe, epoch)) for epoch in range(phase.epochs)]
         steps, began = sum(epochs), time.monotonic()
         for step, batch in enumerate(self._batches(phase)):

@@ -1,32 +1,17 @@
 """Long texts in sentence windows: nothing is cut off, and each window fits the network."""
 
+import re
 from collections.abc import Sequence
-from functools import cache
-from typing import TYPE_CHECKING
+from typing import Final
 
-if TYPE_CHECKING:
-    from spacy.language import Language
-
-_CHUNK = 200_000
-"""Characters that the sentencizer takes at a time."""
-
-
-@cache
-def _sentencizer() -> "Language":
-    import spacy
-
-    pipeline = spacy.blank("en")
-    pipeline.add_pipe("sentencizer")
-    return pipeline
+_END: Final = re.compile(r"[.!?…]+[\"'”)\]]*(?=\s|$)|[。！？]+")  # noqa: RUF001
+"""Stops and what closes after them. spaCy's sentencizer cuts alike, but takes 370 MB where torch is installed."""
 
 
 def sentence_ends(text: str) -> list[int]:
     """Return the character at which each sentence ends, in order; the last is the length of the text."""
-    ends: list[int] = []
-    for start in range(0, len(text), _CHUNK):
-        piece = text[start : start + _CHUNK]
-        ends += [start + sentence.end_char for sentence in _sentencizer()(piece).sents]
-    return [*ends[:-1], len(text)] if ends else [len(text)]
+    ends = [end.end() for end in _END.finditer(text)]
+    return ends if ends and ends[-1] == len(text) else [*ends, len(text)]
 
 
 def windows(ids: Sequence[int], offsets: Sequence[tuple[int, int]], text: str, limit: int) -> list[list[int]]:

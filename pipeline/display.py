@@ -3,12 +3,15 @@
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
+
+if TYPE_CHECKING:
+    from models.explain import Explanation, Part
 
 STAGE_STYLE = {
     "delighted": "bold green",
@@ -73,6 +76,14 @@ def show_table(title: str, rows: Sequence[Mapping[str, Any]]) -> None:
     for row in rows:
         table.add_row(*(escape(_cell(value)) for value in row.values()))
     console.print(table)
+
+
+def show_lines(title: str, lines: Sequence[str]) -> None:
+    """Print lines under a title, as they are."""
+    console = _console()
+    console.print(f"\n{title}", style="bold", highlight=False)
+    for line in lines:
+        console.print(line, markup=False, highlight=False)
 
 
 def _cell(value: object) -> str:
@@ -149,7 +160,8 @@ def show_customer(line: Mapping[str, Any]) -> None:
 
 
 def _message_cells(message: Mapping[str, Any]) -> list[str]:
-    labels = [message["mood"] or "", *message["disservices"]]
+    unread = f"not read: {message['unscored']}" if message["unscored"] else ""
+    labels = [message["mood"] or unread, *message["disservices"]]
     return [
         str(message["at"])[:16],
         message["author"] or message["role"],
@@ -158,3 +170,36 @@ def _message_cells(message: Mapping[str, Any]) -> list[str]:
         "" if message["level"] is None else f"{message['level']:.1f}",
         "" if message["effect"] is None else f"{message['effect']:+.2f}",
     ]
+
+
+def show_explanation(found: "Explanation") -> None:
+    """Print a message with each part in the colour of what it did to the mood, then what moved each label most."""
+    console = _console()
+    score = found.score
+    style = STAGE_STYLE[score.mood_label]
+    console.print(f"[{style}]{score.mood_label}[/], expected level {found.level:.1f} of 5")
+    console.print(" ".join(f"[{_moved_style(part.level)}]{escape(part.text)}[/]" for part in found.parts))
+    rows: list[dict[str, object]] = [{"reading": "mood", **_strongest([(part, part.level) for part in found.parts])}]
+    for label in (*score.intent_labels, *score.disservice_labels):
+        rows.append({"reading": label, **_strongest([(part, part.labels[label]) for part in found.parts])})
+    show_table("What moved it", rows)
+
+
+def _moved_style(level: float) -> str:
+    if abs(level) < _LEAST_MOVE:
+        return "default"
+    return f"{'bold ' if abs(level) >= _STRONG_MOVE else ''}{'green' if level > 0 else 'red'}"
+
+
+def _strongest(moves: "Sequence[tuple[Part, float]]") -> dict[str, str]:
+    """Return the parts that raised a figure most, and those that lowered it most."""
+    ranked = sorted(moves, key=lambda move: move[1])
+    told = [(f"{part.text[:40]} {moved:+.2f}", moved) for part, moved in ranked if abs(moved) >= _LEAST_MOVE]
+    return {
+        "raised by": ", ".join(text for text, moved in reversed(told[-3:]) if moved > 0),
+        "lowered by": ", ".join(text for text, moved in told[:3] if moved < 0),
+    }
+
+
+_LEAST_MOVE = 0.05
+_STRONG_MOVE = 0.3

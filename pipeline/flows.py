@@ -55,10 +55,10 @@ class Pulled:
 
 @dataclass(frozen=True, slots=True)
 class Scored:
-    """Which release read how many messages."""
+    """Which release read how many messages, and how many it declined to read."""
 
     version: str
-    messages: int
+    messages: steps.ScoreCount
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,11 +182,12 @@ def pull(home: Home) -> Pulled:
 
 @task(cache_policy=NO_CACHE)
 def score(home: Home) -> Scored:
-    """Read every customer message that the serving release has not read yet."""
+    """Read every customer message that the serving release has not come to yet."""
     classifier = steps.active_classifier(home)
     with _opened(home) as warehouse:
         messages = steps.score(warehouse, classifier, _progress("score"))
-    get_run_logger().info("%d messages read by release %s", messages, classifier.version)
+    counts = messages.scored, messages.unscored, classifier.version
+    get_run_logger().info("%d messages read and %d unreadable for release %s", *counts)
     return Scored(classifier.version, messages)
 
 

@@ -85,6 +85,7 @@ def _message(row: Row) -> Row:
         "text": row["text"],
         "rating": row["rating"],
         "mood": row["mood_label"],
+        "unscored": row["unscored"],
         "mood_probabilities": dict(zip(MOODS, mood, strict=True)) if mood else None,
         "intents": row["intent_labels"] or [],
         "disservices": row["disservice_labels"] or [],

@@ -1,6 +1,8 @@
 """The published side of the store: where the newest snapshot lies, and a read-only connection to it."""
 
+import hashlib
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from types import TracebackType
 from typing import Final
@@ -9,6 +11,7 @@ import duckdb
 
 from pipeline.config import Home
 from pipeline.errors import StoreError
+from pipeline.warehouse_database import SQL_FOLDER
 
 POINTER: Final = "CURRENT"
 """The file in a home's snapshot folder that names the newest snapshot."""
@@ -20,11 +23,23 @@ _CONFIG: Final[dict[str, str | bool | int | float | list[str]]] = {
 }
 
 
+@cache
+def snapshot_form() -> str:
+    """Return a digest of the statements that make a snapshot, which ends its name.
+
+    One of another form may lack what this Moodline asks of it.
+    """
+    digest = hashlib.blake2b(digest_size=4)
+    for path in sorted(SQL_FOLDER.glob("publish_*.sql")):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()
+
+
 def snapshot_path(home: Home) -> Path | None:
     """Return the newest snapshot, or None while nothing is published.
 
     Raises:
-        StoreError: the pointer names a file that is not there.
+        StoreError: the pointer names a file that is not there, or one that an older or newer Moodline made.
     """
     pointer = home.snapshots / POINTER
     try:
@@ -34,6 +49,8 @@ def snapshot_path(home: Home) -> Path | None:
     path = home.snapshots / name
     if not path.is_file():
         raise StoreError(f"{pointer} names {name!r}, which is not there; `moodline run` publishes anew")
+    if not path.stem.endswith(f"-{snapshot_form()}"):
+        raise StoreError(f"{path}: made by another version of Moodline; `moodline run` publishes anew")
     return path
 
 
@@ -52,7 +69,7 @@ class Snapshot:
         """Open the newest snapshot of a home.
 
         Raises:
-            StoreError: nothing is published yet, or the file cannot be read.
+            StoreError: nothing is published yet, or the file cannot be read or is of another Moodline.
         """
         path = snapshot_path(home)
         if path is None:

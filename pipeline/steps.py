@@ -15,8 +15,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from models.classifier import Classifier
-from models.errors import ModelError, ReleaseError
-from models.release import Releases
+from models.screen import unreadable
 from pipeline import alerts, notify
 from pipeline.config import Home, Settings
 from pipeline.errors import DeliveryError, SourceError
@@ -24,6 +23,7 @@ from pipeline.identity import AliasKind, customer_id_for, message_id_for, normal
 from pipeline.mood_model import Parameters
 from pipeline.records import Alert, Customer, CustomerAlias, IncomingMessage, Message, Reading, RejectedRecord
 from pipeline.redact import Redactor
+from pipeline.serving import active_classifier as active_classifier  # part of what steps offer
 from pipeline.sources import files, inbox
 from pipeline.sources.content import cleaned
 from pipeline.sources.rows import MOMENT, joined, replay
@@ -352,20 +352,38 @@ def _value(number: int, text: str | None) -> float | None:
         raise SourceError(f"customers line {number}: value {text!r} is not a number") from error
 
 
-def score(warehouse: Warehouse, classifier: Classifier, progress: Progress = quiet) -> int:
-    """Read every customer message that this release has not read yet; return how many."""
-    total, done = warehouse.count_unscored(classifier.version), 0
+@dataclass(frozen=True, slots=True)
+class ScoreCount:
+    """Messages that a release read, and those that it declined to read."""
+
+    scored: int = 0
+    unscored: int = 0
+
+    def __add__(self, other: "ScoreCount") -> "ScoreCount":
+        return ScoreCount(self.scored + other.scored, self.unscored + other.unscored)
+
+
+def score(warehouse: Warehouse, classifier: Classifier, progress: Progress = quiet) -> ScoreCount:
+    """Read every customer message that this release has not come to yet; note the reason where it should not guess."""
+    total, count = warehouse.count_unscored(classifier.version), ScoreCount()
     for chunk in warehouse.unscored_chunks(classifier.version, _SCORED_AT_ONCE):
-        scores = classifier.score([text for _, text in chunk])
-        warehouse.add_readings(
-            [
-                Reading(message_id, classifier.version, **{f.name: getattr(s, f.name) for f in fields(s)})
-                for (message_id, _), s in zip(chunk, scores, strict=True)
-            ]
-        )
-        done += len(chunk)
-        progress(done, total)
-    return done
+        count += _score(warehouse, classifier, chunk)
+        progress(count.scored + count.unscored, total)
+    return count
+
+
+def _score(warehouse: Warehouse, classifier: Classifier, chunk: Sequence[tuple[str, str]]) -> ScoreCount:
+    reasons = {message_id: reason for message_id, text in chunk if (reason := unreadable(text))}
+    read = [(message_id, text) for message_id, text in chunk if message_id not in reasons]
+    scores = classifier.score([text for _, text in read]) if read else []
+    warehouse.add_readings(
+        [
+            Reading(message_id, classifier.version, **{f.name: getattr(s, f.name) for f in fields(s)})
+            for (message_id, _), s in zip(read, scores, strict=True)
+        ]
+    )
+    warehouse.add_abstentions(classifier.version, reasons)
+    return ScoreCount(len(read), len(reasons))
 
 
 def follow(
@@ -381,23 +399,6 @@ def follow(
         warehouse.replace_moods(tracked.moods, tracked.points, tracked.ledger, digest)
         progress(min(start + _TRACKED_AT_ONCE, len(customers)), len(customers))
     return len(customers)
-
-
-def active_classifier(home: Home) -> Classifier:
-    """Load the release that serves in this home.
-
-    Raises:
-        ReleaseError: there is none, or its files are damaged.
-    """
-    folder = Releases(home.releases).active()
-    try:
-        return Classifier.load(folder)
-    except ModelError:
-        raise
-    except Exception as error:  # ONNX Runtime and tokenizers raise bare exceptions of their own over damaged files
-        raise ReleaseError(
-            f"{folder}: cannot be loaded ({' '.join(str(error).split())[:200]}); restore it, or `moodline rollback`"
-        ) from error
 
 
 def parameters_for(classifier: Classifier) -> Parameters:
@@ -466,7 +467,7 @@ class RunReport:
 
     version: str
     pulled: Landed
-    scored: int
+    read: ScoreCount
     tracked: int
     opened: tuple[Alert, ...]
     cleared: tuple[Alert, ...]
@@ -479,7 +480,8 @@ class RunReport:
             "version": self.version,
             "landed": self.pulled.landed,
             "quarantined": self.pulled.quarantined,
-            "scored": self.scored,
+            "scored": self.read.scored,
+            "unscored": self.read.unscored,
             "tracked": self.tracked,
             "opened": len(self.opened),
             "cleared": len(self.cleared),
@@ -495,13 +497,13 @@ def run(home: Home, warehouse: Warehouse, settings: Settings, step: Callable[[st
     run_id = warehouse.start_run()
     pulled = take_inbox(home, warehouse, Lander.of(warehouse, settings), step("pull"))
     classifier = active_classifier(home)
-    scored = score(warehouse, classifier, step("score"))
+    read = score(warehouse, classifier, step("score"))
     tracked = follow(warehouse, parameters_for(classifier), classifier.version, settings, step("track"))
     step("alert")
     changes = alert(warehouse, settings)
     notified = deliver(home, warehouse, settings)
     step("publish")
     snapshot = warehouse.publish()
-    report = RunReport(classifier.version, pulled, scored, tracked, changes.opened, changes.cleared, notified, snapshot)
+    report = RunReport(classifier.version, pulled, read, tracked, changes.opened, changes.cleared, notified, snapshot)
     warehouse.finish_run(run_id, report.counts())
     return report

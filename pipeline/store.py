@@ -48,6 +48,9 @@ __all__ = [
 ]
 
 
+_ABSTENTION = ("message_id", "version", "reason")
+
+
 class Warehouse:
     """The warehouse of one home, open for writing. Use it as a context manager; closing it gives the lock back."""
 
@@ -200,7 +203,7 @@ class Warehouse:
     # --- readings ----------------------------------------------------------------------------------------------
 
     def unscored(self, version: str, limit: int | None = None) -> list[tuple[str, str]]:
-        """Return (message_id, text) of customers' messages that a version has not read, in the order of ids."""
+        """Return (message_id, text) of customers' messages that a version has not come to, in the order of ids."""
         return self._database.rows("find_unscored", {"version": version, "most": limit})
 
     def count_unscored(self, version: str) -> int:
@@ -228,13 +231,28 @@ class Warehouse:
             self._bump(added)
         return added
 
+    def add_abstentions(self, version: str, reasons: Mapping[str, str]) -> int:
+        """Note why a version does not read messages (reason by message_id) and return how many notes are new.
+
+        Such messages count as done for this version, and as unscored for the next.
+        """
+        if not reasons:
+            return 0
+        noted = rows.text_table(_ABSTENTION, ((message, version, reason) for message, reason in reasons.items()))
+        with self._database.transaction(incoming_abstention=noted):
+            added = self._database.change("add_abstentions")
+            if added and self.version is None:
+                self._database.run("set_version", {"version": version})
+            self._bump(added)
+        return added
+
     # --- tracking ----------------------------------------------------------------------------------------------
 
     def customers_to_track(self, version: str, parameters_digest: str) -> list[str]:
         """Return the ids of customers whose newest mood does not follow from what is stored now, in order.
 
         That is: other messages, time heard until, worth, version or parameters. Customers with a message that this
-        version has not read are left out, so that a line never mixes versions.
+        version has neither read nor declined are left out, so that a line never mixes versions.
         """
         values = {"version": version, "parameters": parameters_digest}
         return [customer for (customer,) in self._database.rows("customers_to_track", values)]

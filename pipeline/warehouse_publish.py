@@ -16,8 +16,8 @@ import duckdb
 from pipeline.config import Home
 from pipeline.errors import StoreError
 from pipeline.records import STATES
-from pipeline.snapshot import POINTER
-from pipeline.warehouse_database import Database, now, statement
+from pipeline.snapshot import POINTER, snapshot_form
+from pipeline.warehouse_database import Database, now
 
 STAGE_DAYS: Final = 400
 """How many days, up to the newest ``as_of``, the count of customers by stage goes back."""
@@ -53,15 +53,13 @@ def publish(database: Database, home: Home, keep: int) -> Path:
 
 
 def _name(database: Database) -> str:
-    """Name a state: its revision, and a digest of the warehouse's own id and of the statements that make a snapshot."""
+    """Name a state: its revision, a digest of the warehouse's own id, and the form of the snapshot."""
     row = database.row("find_revision")
     if row is None:
         raise StoreError("the warehouse has lost its revision; move it away and import again")
     number, warehouse, _ = row
-    digest = hashlib.blake2b(warehouse.encode(), digest_size=4)
-    for name in _TABLES:
-        digest.update(statement(name).encode())
-    return f"moodline-{number}-{digest.hexdigest()}.duckdb"
+    digest = hashlib.blake2b(warehouse.encode(), digest_size=4).hexdigest()
+    return f"moodline-{number}-{digest}-{snapshot_form()}.duckdb"
 
 
 def _build(database: Database, path: Path) -> None:

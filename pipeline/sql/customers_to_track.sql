@@ -1,6 +1,6 @@
 -- Customers whose newest mood was computed from something else than what lies here now: other messages (they never
 -- change, so their ids say all), another time heard until, another worth, another version or other parameters.
--- Those with a message that this version has not read wait: a customer's line never mixes versions.
+-- Those with a message that this version has not come to yet wait: a customer's line never mixes versions.
 WITH present AS (
     SELECT customer_id, hash(sum(hash(message_id)), max(heard_until), any_value(value)) AS inputs
     FROM tracked_message
@@ -19,6 +19,7 @@ unread AS (
     WHERE
         m.role = 'customer' AND m.text <> '' AND m.customer_id IN (SELECT customer_id FROM stale)
         AND NOT EXISTS (SELECT 1 FROM reading AS r WHERE r.message_id = m.message_id AND r.version = $version)
+        AND NOT EXISTS (SELECT 1 FROM abstention AS a WHERE a.message_id = m.message_id AND a.version = $version)
 )
 SELECT s.customer_id
 FROM stale AS s

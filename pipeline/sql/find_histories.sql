@@ -1,4 +1,5 @@
--- What the chosen customers wrote and how one version reads it; a message without text has no reading.
+-- What the chosen customers wrote and how one version reads it. A message without text, or that the version declined to
+-- read, has no reading: it counts as an arrival that says nothing.
 WITH heard AS (
     SELECT customer_id, max(heard_until) AS as_of
     FROM tracked_message

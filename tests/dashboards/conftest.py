@@ -12,6 +12,7 @@ import streamlit as st
 
 from pipeline.config import Home
 from pipeline.records import LEVELS, STATES
+from pipeline.snapshot import snapshot_form
 
 AS_OF = datetime(2026, 9, 16, 20, 0)
 VERSION = "2026.09-test"
@@ -24,7 +25,8 @@ CREATE TABLE customer_mood (customer_id TEXT, name TEXT, segment TEXT, value DOU
     value_at_risk DOUBLE, messages BIGINT, last_message_at TIMESTAMP, reasons TEXT[]);
 CREATE TABLE message (message_id TEXT, customer_id TEXT, source TEXT, channel TEXT, role TEXT, author TEXT,
     thread_id TEXT, sent_at TIMESTAMP, text TEXT, rating DOUBLE, product TEXT, department TEXT, reach BIGINT,
-    mood_label TEXT, mood FLOAT[], sentiment_label TEXT, intent_labels TEXT[], disservice_labels TEXT[], version TEXT);
+    mood_label TEXT, mood FLOAT[], sentiment_label TEXT, intent_labels TEXT[], disservice_labels TEXT[], version TEXT,
+    unscored TEXT);
 CREATE TABLE mood_point (customer_id TEXT, message_id TEXT, "at" TIMESTAMP, mood DOUBLE[], level DOUBLE,
     level_before DOUBLE);
 CREATE TABLE ledger_entry (customer_id TEXT, message_id TEXT, "at" TIMESTAMP, item TEXT, effect DOUBLE);
@@ -91,7 +93,7 @@ def before(days: float) -> datetime:
 def publish(home: Home, *, people: bool = True) -> Path:
     """Write the snapshot and the pointer as ``publish`` does; without people nothing names a customer."""
     home.snapshots.mkdir(parents=True, exist_ok=True)
-    snapshot = home.snapshots / "moodline-7.duckdb"
+    snapshot = home.snapshots / f"moodline-7-{snapshot_form()}.duckdb"
     with duckdb.connect(str(snapshot)) as connection:
         connection.execute(TABLES)
         fill(connection, "source_count", sources(people))
@@ -165,6 +167,7 @@ def stored(row: dict[str, str], at: datetime) -> tuple:
         ["complaint" if wrongs else "inform"],
         wrongs,
         VERSION,
+        None,
     )
 
 
@@ -208,7 +211,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Home:
 
 @pytest.fixture(scope="session")
 def snapshot(home: Home) -> Path:
-    return home.snapshots / "moodline-7.duckdb"
+    return home.snapshots / f"moodline-7-{snapshot_form()}.duckdb"
 
 
 @pytest.fixture

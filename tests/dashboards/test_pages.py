@@ -166,6 +166,15 @@ def test_without_any_alert_the_page_says_so(open_page, publish_to):
     assert "No alert is open" in open_page("alerts", publish_to(people=False)).success[0].value
 
 
+def test_a_snapshot_of_another_moodline_is_told_with_its_remedy(open_page, publish_to):
+    home = publish_to()
+    path = snapshot_path(home)
+    older = path.rename(path.with_name("moodline-7-0ddba11.duckdb"))
+    (home.snapshots / "CURRENT").write_text(older.name, encoding="utf-8")
+    told = open_page("ladder", home).error[0].value
+    assert "another version of Moodline; `moodline run` publishes anew" in told
+
+
 def test_a_broken_snapshot_is_told_with_its_remedy(open_page, publish_to):
     broken = publish_to()
     path = snapshot_path(broken)

@@ -9,7 +9,9 @@ EVIL = """<img src=x onerror="alert(1)"> & 'quoted'"""
 
 
 def turn(**changed):
-    row = dict.fromkeys(("thread_id", "author", "rating", "product", "department", "reach", "effect", "mood"))
+    row = dict.fromkeys(
+        ("thread_id", "author", "rating", "product", "department", "reach", "effect", "mood", "unscored")
+    )
     row |= {"message_id": "m_1", "source": "care", "channel": "transcript", "role": "customer", "text": "hello"}
     row |= {"sent_at": datetime(2026, 9, 1, 9), "mood_label": "annoyed", "intent_labels": [], "disservice_labels": []}
     return row | changed
@@ -50,6 +52,7 @@ def test_a_contact_says_what_it_did_to_the_mood():
 
 def test_an_unread_message_says_so():
     assert "not yet read" in pieces.contact([turn(mood_label=None)], {})
+    assert "not read: written in French" in pieces.contact([turn(mood_label=None, unscored="written in French")], {})
 
 
 def alert(**changed):

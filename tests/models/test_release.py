@@ -1,12 +1,14 @@
 import json
 import shutil
+from dataclasses import replace
 
 import pytest
 
 from models.errors import CorpusError, ReleaseError
-from models.evaluate import classifier_guesses, evaluate, read_rows
+from models.evaluate import evaluate, read_rows
+from models.guesses import classifier_guesses
 from models.promote import gate
-from models.release import Calibration, Release, Releases
+from models.release import Release, Releases
 from pipeline.config import REPOSITORY
 
 LABELLED = REPOSITORY / "data" / "labels" / "fernhollow.jsonl"
@@ -51,16 +53,7 @@ def test_the_gate_lets_an_equal_pass_and_stops_a_worse_one(own, shipped):
 
 
 def _with_thresholds(release, thresholds):
-    how = release.calibration
-    return Calibration(
-        how.mood_scale,
-        how.mood_shift,
-        how.sentiment_scale,
-        how.sentiment_shift,
-        how.label_scale,
-        how.label_shift,
-        thresholds,
-    )
+    return replace(release.calibration, thresholds=thresholds)
 
 
 def test_metrics_and_card_were_made_by_the_evaluation(shipped):

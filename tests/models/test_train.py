@@ -14,6 +14,9 @@ from models.classifier import Classifier  # noqa: E402
 from models.corpora import Example  # noqa: E402
 from models.errors import CorpusError  # noqa: E402
 from models.make_release import make_release  # noqa: E402
+from models.network import build  # noqa: E402
+from models.own_labels import key_of, own_rows  # noqa: E402
+from models.quantise import activation_ranges, eight_bits  # noqa: E402
 from models.tokens import clip  # noqa: E402
 from models.train import Trainer, batches, encode, gather, read_recipe  # noqa: E402
 
@@ -44,13 +47,14 @@ def corpora(tmp_path_factory):
 def recipe():
     """The shipped recipe, cut to some ten steps."""
     shipped = read_recipe()
-    public, labelled = shipped.phases
+    public, labelled, eight_bits = shipped.phases
     return replace(
         shipped,
         version="tiny",
+        labels=(),
         tokens_per_batch=400,
         checkpoint_every=2,
-        phases=(replace(public, epochs=1), replace(labelled, epochs=1, replay=20)),
+        phases=(public, replace(labelled, epochs=1, replay=20), replace(eight_bits, replay=20)),
     )
 
 
@@ -98,13 +102,39 @@ def test_the_whole_way_of_a_release(recipe, corpora, tmp_path):
     assert "# Moodline classifier tiny" in (release.folder / "card.md").read_text()
     classifier = Classifier.load(release.folder)
     texts = ["my order <ORDER> never came", "thank you"]
-    network = __import__("models.export", fromlist=["trained"]).trained(
-        recipe, tmp_path / "run" / "network.safetensors"
-    )
+    network = build(recipe.encoder, 0.0, str(tmp_path / "run" / "network.safetensors")).eval()
     ids = classifier.tokenizer.encode(texts[0]).ids
-    with torch.no_grad():
+    ranges = json.loads((tmp_path / "run" / train.RANGES).read_text())
+    with torch.no_grad(), eight_bits(network, ranges):
         plain = network(torch.tensor([ids]), torch.ones(1, len(ids), dtype=torch.long)).numpy()[0]
     assert np.abs(classifier.logits(texts)[0] - plain).max() < 0.1
+
+
+def test_rounding_lasts_no_longer_than_its_context(recipe):
+    network = build(recipe.encoder, 0.0).eval()
+    ids = torch.tensor([[101, 2026, 2344, 2196, 2234, 102]])
+    mask = torch.ones_like(ids)
+    with torch.no_grad():
+        plain = network.encoder(ids, mask).last_hidden_state
+        with eight_bits(network, activation_ranges(network, [ids])):
+            rounded = network.encoder(ids, mask).last_hidden_state
+        assert torch.equal(network.encoder(ids, mask).last_hidden_state, plain)
+    assert 0 < (rounded - plain).abs().mean() < 0.1
+
+
+def test_labels_of_ours_find_their_public_texts(corpora, tmp_path):
+    (corpora / "data" / "comcast_fcc").mkdir(exist_ok=True)
+    (corpora / "data" / "comcast_fcc" / "complaints.csv").write_text(
+        "Ticket,Customer_Complaint\n1,No one came!\n2,Speed is fine\n"
+    )
+    labels = tmp_path / "public.tsv"
+    rows = f"{key_of('no one CAME')}\tcomcast\tannoyed\tcomplaint,delivery\tlate_or_missing\n"
+    labels.write_text(f"key\tset\tmood\tintents\tdisservices\n{rows}0123456789ab\tcomcast\tunsure\tother\t-\n")
+    (row,) = own_rows(labels, corpora / "data")
+    assert (row.text, row.moods, row.intents) == ("No one came!", ("annoyed",), ("complaint", "delivery"))
+    labels.write_text("key\tset\tmood\tintents\tdisservices\nx\tcomcast\tlivid\tother\t-\n")
+    with pytest.raises(CorpusError, match="line 2"):
+        own_rows(labels, corpora / "data")
 
 
 def test_rows_that_judge_are_never_gathered(recipe, corpora):

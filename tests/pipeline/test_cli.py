@@ -12,7 +12,7 @@ import pytest
 import typer
 
 from models.labels import DISSERVICES, INTENTS, MOODS, SENTIMENTS
-from pipeline import cli, cli_release, demo
+from pipeline import cli, cli_bench, cli_release, demo
 from pipeline.config import REPOSITORY, Home
 from pipeline.records import STATES
 
@@ -20,6 +20,7 @@ FIGURES = ("stage", "level", "slope_30d", "risk_30d", "risk_90d", "days_left", "
 COMMANDS = {
     *("import", "run", "score", "customers", "customer", "alerts", "train", "evaluate", "promote", "rollback"),
     *("releases", "dashboard", "doctor", "quarantine show", "quarantine replay", "label export", "label import"),
+    "bench",
 }
 
 
@@ -27,6 +28,7 @@ COMMANDS = {
 def program():
     """The program's commands as the parser knows them: name → command."""
     cli_release.add_commands(cli.app)
+    cli_bench.add_commands(cli.app)
     root = typer.main.get_command(cli.app)
     leaves = {}
     for name, command in root.commands.items():
@@ -209,7 +211,7 @@ SCORED = """{"id": "b", "text": "third time I ask, still no refund"}
 {"id": 7, "text": "lovely, thank you"}
 
 {"text": "where is my parcel"}
-{"id": {"any": ["json"]}, "text": ""}
+{"id": {"any": ["json"]}, "text": "hello?"}
 {"id": "b", "text": "third time I ask, still no refund"}
 {"id": "half an emoji", "text": "great \\ud83d"}
 """
@@ -252,6 +254,82 @@ def test_score_leaves_bad_lines_out_reports_them_and_fails_at_the_end(moodline, 
     assert [int(n) for n in re.findall(r"standard input line (\d)", told)] == [2, 3, 4, 5, 6]
     assert "5 lines could not be scored" in told
     assert "caf" not in told
+
+
+def test_score_reads_as_many_lines_as_it_can_hold(monkeypatch):
+    monkeypatch.setattr(cli, "_LINES_AT_ONCE", 3)
+    monkeypatch.setattr(cli, "_LETTERS_AT_ONCE", 10)
+    lines = ["a", "b", "c", "long enough alone", "d", "and more letters", "e"]
+    chunks = list(cli._chunks(lines))
+    assert [[number for number, _ in chunk] for chunk in chunks] == [[1, 2, 3], [4], [5, 6], [7]]
+    assert [line for chunk in chunks for _, line in chunk] == lines
+
+
+def test_score_does_not_guess_at_what_it_cannot_read(moodline, home, classifier):
+    texts = ["", "<USER> <URL>", "my parcel is lost", "Ich warte seit drei Wochen auf meine Bestellung"]
+    lines = "".join(json.dumps({"id": place, "text": text}) + "\n" for place, text in enumerate(texts))
+    done = moodline("score", home=home, input=lines)
+    assert (done.returncode, done.stderr) == (0, "")
+    rows = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [row["id"] for row in rows] == [0, 1, 2, 3]
+    assert [row.get("unscored") for row in rows] == ["empty", "no words", None, "written in German"]
+    assert "mood" in rows[2]
+    assert all(list(row) == ["id", "version", "unscored"] for row in rows if "mood" not in row)
+
+
+def test_explain_says_which_words_moved_the_mood_or_why_there_is_none(called, home):
+    done = called("explain", "The service was terrible", "--json", home=home)
+    found = json.loads(done.stdout)
+    assert [part["text"] for part in found["parts"]] == ["The", "service", "was", "terrible"]
+    assert min(found["parts"], key=lambda part: part["level"])["text"] == "terrible"
+    assert set(found["parts"][0]["labels"]) == {*found["labels"]["intents"], *found["labels"]["disservices"]}
+    shown = called("explain", "The service was terrible", home=home)
+    assert (shown.returncode, "terrible" in shown.stdout, "lowered by" in shown.stdout) == (0, True, True)
+    refused = called("explain", "Mon colis n'est toujours pas arrivé chez moi", home=home)
+    assert (refused.returncode, refused.stdout) == (1, "")
+    assert "not read: written in French" in refused.stderr
+
+
+def test_score_of_nothing_that_can_be_read(moodline, home):
+    done = moodline("score", home=home, input="nonsense\n")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "1 lines could not be scored" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+# --- evaluate --------------------------------------------------------------------------------------------------------
+
+JUDGED = """{"text": "thank you, lovely", "mood": "delighted", "intents": ["praise"], "disservices": [], "source": "a"}
+{"text": "I am furious, third time", "mood": "furious", "intents": ["complaint"], "disservices": ["rude_staff"]}
+{"text": "the parcel", "sentiment": "neutral", "mood": null}
+{"text": "not what I hoped for", "level": -1}
+"""
+
+
+def test_evaluate_shows_tables_and_leaves_figures_and_pictures(called, home, tmp_path):
+    rows, figures, pictures = tmp_path / "rows.jsonl", tmp_path / "new" / "figures.json", tmp_path / "pictures"
+    rows.write_text(JUDGED)
+    done = called("evaluate", "--data", rows, "--output", figures, "--plots", pictures, home=home)
+    assert done.returncode == 0, done.stderr
+    for shown in ("mood: quadratic kappa", "vader", "majority", "mood: what is read as what", "Each label", "source a"):
+        assert shown in done.stdout
+    assert "is it right as often as it says" in done.stdout
+    release = json.loads(figures.read_text())["release"]
+    assert [release[head]["rows"] for head in ("mood", "sentiment", "level", "intents")] == [2, 3, 1, 2]
+    ordered = ("mood", "sentiment", "level")
+    names = {f"{head}-{kind}.svg" for head in ordered for kind in ("reliability", "confusion")}
+    assert {path.name for path in pictures.iterdir()} == names | {
+        "intents-reliability.svg",
+        "disservices-reliability.svg",
+    }
+
+
+def test_evaluate_names_the_row_that_is_wrong(called, home, tmp_path):
+    rows = tmp_path / "rows.jsonl"
+    rows.write_text(JUDGED + '{"text": "x", "level": 7}\n')
+    done = called("evaluate", "--data", rows, home=home)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "rows.jsonl line 5: unknown label 7 as level; known are 2, 1, 0, -1, -2" in done.stderr
 
 
 # --- customers, customer, alerts -------------------------------------------------------------------------------------

@@ -56,13 +56,36 @@ def test_importing_and_running_again_changes_nothing(called, copy, sample, table
         assert warehouse.revision == before["revision"][0][0]
 
 
+def test_a_message_that_cannot_be_read_stays_unscored_with_its_reason_and_is_not_tried_again(
+    called, home, tables, tmp_path
+):
+    path = tmp_path / "post.csv"
+    path.write_text(
+        "text,time,customer\nStill no refund,2026-03-01,ann\n"
+        "El paquete llegó roto y nadie me contesta,2026-03-02,ann\n<URL>,2026-03-03,ann\n",
+        encoding="utf-8",
+    )
+    called("import", path, "--as", "post", "--channel", "review", home=home)
+    first = json.loads(called("run", "--json", home=home).stdout)
+    assert (first["scored"], first["unscored"], first["tracked"]) == (1, 2, 1)
+    held = tables(home)
+    assert sorted(row[2] for row in held["abstention"]) == ["no words", "written in Spanish"]
+    assert len(held["mood_point"]) == 3
+    again = json.loads(called("run", "--json", home=home).stdout)
+    assert (again["scored"], again["unscored"], again["tracked"]) == (0, 0, 0)
+    line = json.loads(called("customer", "ann", "--json", home=home).stdout)
+    assert [message["unscored"] for message in line["messages"]] == [None, "written in Spanish", "no words"]
+
+
 def test_every_customer_message_has_one_reading_and_one_point_of_the_one_version(fernhollow, tables, classifier):
     found = tables(fernhollow.home)
     theirs = {row[0] for row in found["message"] if row[6] == "customer" and row[5]}
     assert (
         len(theirs) == len([row for row in found["message"] if row[6] == "customer"]) == 605
     )  # of 608: three turns of calls continue a turn
-    assert {row[0] for row in found["reading"]} == {row[0] for row in found["message"] if row[0] in theirs and row[3]}
+    read, declined = ({row[0] for row in found[table]} for table in ("reading", "abstention"))
+    assert read | declined == {row[0] for row in found["message"] if row[0] in theirs and row[3]}
+    assert not read & declined
     assert {row[1] for row in found["reading"]} == {row[1] for row in found["customer_mood"]} == {classifier.version}
     assert sorted(row[1] for row in found["mood_point"]) == sorted(theirs)
     assert {row[1] for row in found["ledger_entry"]} <= theirs

@@ -221,6 +221,21 @@ def test_unscored_are_customers_texts_without_a_reading_of_that_version(warehous
     assert [name for name, _ in warehouse.unscored("v2")] == ["m_1", "m_4"]
 
 
+def test_a_declined_message_is_done_for_that_version_alone_and_its_customer_is_tracked(warehouse):
+    warehouse.land(landing(message(1), message(2)))
+    assert warehouse.add_abstentions("v1", {"m_1": "written in Spanish"}) == 1
+    revision = warehouse.revision
+    assert warehouse.add_abstentions("v1", {"m_1": "empty"}) == warehouse.add_abstentions("v1", {}) == 0
+    assert warehouse.revision == revision
+    assert warehouse.customers_to_track("v1", "p") == []
+    assert [name for name, _ in warehouse.unscored("v1")] == ["m_2"]
+    assert (warehouse.count_unscored("v1"), warehouse.count_unscored("v2")) == (1, 2)
+    warehouse.add_readings([reading("m_2")])
+    (customer,) = warehouse.customers_to_track("v1", "p")
+    history = warehouse.histories([customer], "v1").to_pylist()
+    assert [(row["message_id"], row["mood"] is None) for row in history] == [("m_1", True), ("m_2", False)]
+
+
 def test_unscored_chunks_run_on_while_readings_are_added(warehouse):
     warehouse.land(landing(*(message(f"{number:04}") for number in range(5000))))
     seen = 0

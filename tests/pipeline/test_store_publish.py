@@ -191,6 +191,16 @@ def test_a_pointer_to_nothing_is_named(home, warehouse):
     assert warehouse.publish().exists()
 
 
+def test_a_snapshot_of_another_form_counts_as_none_until_a_run(home, warehouse):
+    fill(warehouse)
+    made = warehouse.publish()
+    older = made.rename(made.with_name("moodline-1-0ddba11.duckdb"))
+    (home.snapshots / "CURRENT").write_text(older.name, encoding="utf-8")
+    with pytest.raises(StoreError, match=r"0ddba11\.duckdb: made by another version.*`moodline run` publishes anew"):
+        Snapshot.open(home)
+    assert warehouse.publish() == made == snapshot_path(home)
+
+
 def test_leftovers_of_a_killed_publish_are_cleared(home, warehouse):
     fill(warehouse)
     home.snapshots.mkdir()
