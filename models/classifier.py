@@ -23,8 +23,8 @@ from models.windows import windows
 Array = npt.NDArray[np.float64]
 Piece = tuple[int, list[int]]
 """The place of a text, and the ids of one of its windows."""
-TOKENS_PER_BATCH: Final = 2048
-"""Padded tokens scored at once: enough for the matrix products, little enough for the processor's caches."""
+TOKENS_PER_BATCH: Final = 768
+"""Padded tokens scored at once: enough for the matrix products, few enough for caches and memory."""
 _TEXTS_AT_ONCE: Final = 4096
 _SPLITS: Final = np.cumsum([len(MOODS), len(SENTIMENTS), len(INTENTS)]).tolist()
 
@@ -56,7 +56,6 @@ class Classifier:
 
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = 1  # each thread takes batches of its own: no thread waits for another
-        options.enable_cpu_mem_arena = False  # an arena keeps what the largest batch ever took
         self.release = release
         self.threads = threads or len(os.sched_getaffinity(0))
         self.tokenizer = Tokenizer.from_file(str(release.folder / "tokenizer.json"))

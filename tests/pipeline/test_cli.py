@@ -20,7 +20,7 @@ FIGURES = ("stage", "level", "slope_30d", "risk_30d", "risk_90d", "days_left", "
 COMMANDS = {
     *("import", "run", "score", "customers", "customer", "alerts", "train", "evaluate", "promote", "rollback"),
     *("releases", "dashboard", "doctor", "quarantine show", "quarantine replay", "label export", "label import"),
-    "bench",
+    *("bench", "explain"),
 }
 
 

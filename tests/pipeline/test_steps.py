@@ -140,7 +140,7 @@ def test_those_who_slid_are_seen(standing, name):
     assert max(levels) - level >= 1
 
 
-@pytest.mark.parametrize("name", ["Maureen Oyelaran", "Nadia Haddad"])
+@pytest.mark.parametrize("name", ["Frances Okonjo-Leigh", "Nadia Haddad"])
 def test_those_who_are_happy_are_left_alone(standing, name):
     assert standing[name][0] in {"content", "delighted"}
 
