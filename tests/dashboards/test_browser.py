@@ -150,7 +150,7 @@ def test_the_river_is_drawn(page, server):
 
 
 def test_the_published_sample_shows_a_named_customers_slide(sample_page, sample_server):
-    sample_page.goto(f"{sample_server}/sliding")
+    sample_page.goto(f"{sample_server}/sliding?show=Everyone")
     sample_page.get_by_role("link", name="Rhys Llewellyn").click()
     sample_page.get_by_role("heading", name="Rhys Llewellyn").wait_for()
     sample_page.get_by_label("Mood of Rhys Llewellyn over time").first.wait_for()
