@@ -15,8 +15,8 @@ from models.classifier import Array, Classifier, Score
 from models.labels import DISSERVICES, INTENTS, MOODS, SENTIMENTS
 from models.tokens import LOUD
 
-WORDS_AT_ONCE: Final = 1200
-"""Words that one explanation may have read, deletions together: what keeps it under 100 ms on two quiet cores."""
+WORDS_AT_ONCE: Final = 500
+"""Words that one explanation may have read, deletions together: under 100 ms for up to 60 words on two quiet cores."""
 FEWEST_PARTS: Final = 4
 """Parts that even the longest message is cut into."""
 
