@@ -12,13 +12,12 @@ from typing import Any, Final, Literal
 import numpy as np
 
 from models.classifier import Classifier
-from models.labels import MOODS
+from models.labels import MOOD_LEVELS
 
 SAME: Final = 0.75
 """Levels (of 5) by which the expected mood may move under a change that means nothing."""
 LEAST: Final = 0.02
 """Levels by which it has to move under one that means something."""
-_LEVELS: Final = np.arange(len(MOODS), 0, -1, dtype=float)
 
 Side = Literal["good", "bad", "not bad", "not good"]
 
@@ -44,7 +43,7 @@ def check(classifier: Classifier) -> dict[str, dict[str, Any]]:
 
 
 def _expected_levels(classifier: Classifier, texts: Sequence[str]) -> list[float]:
-    return [float(np.dot(score.mood, _LEVELS)) for score in classifier.score(texts)]
+    return [float(np.dot(score.mood, MOOD_LEVELS)) for score in classifier.score(texts)]
 
 
 def _judged(cases: Sequence[Case], level: dict[str, float]) -> dict[str, Any]:

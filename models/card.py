@@ -2,7 +2,7 @@
 
 from typing import Any, Final
 
-from models.evaluate import FIGURES
+from models.evaluate import summary
 from models.release import Release
 
 FAILURES_SHOWN: Final = 5
@@ -92,24 +92,9 @@ def _before(measured: dict[str, Any]) -> list[str]:
 
 
 def _table(compared: dict[str, Any]) -> str:
-    systems = list(compared)
-    lines = [_row(["figure", "rows", *systems, "95 % interval"]), _row(["---"] * (len(systems) + 3))]
-    for head, figures in FIGURES.items():
-        for figure in figures:
-            if head in compared["release"]:
-                lines.append(_row(_figures(compared, head, figure)))
-    return "\n".join(lines) + "\n"
-
-
-def _figures(compared: dict[str, Any], head: str, figure: str) -> list[str]:
-    own = compared["release"][head]
-    guesses = {system: table.get(head, {}).get(figure) for system, table in compared.items()}
-    if head in ("intents", "disservices"):
-        guesses["vader"] = None
-    shown = ["" if guesses[system] is None else f"{guesses[system]:.3f}" for system in compared]
-    interval = own.get(f"{figure}_interval")
-    span = f"{interval[0]:.3f} to {interval[1]:.3f}" if interval else ""
-    return [f"{head}: {figure.replace('_', ' ')}", str(own["rows"]), *shown, span]
+    rows = summary(compared)
+    lines = [_row(list(rows[0])), _row(["---"] * len(rows[0]))]
+    return "\n".join([*lines, *(_row([str(cell) for cell in row.values()]) for row in rows)]) + "\n"
 
 
 def _labels(figures: dict[str, Any]) -> str:

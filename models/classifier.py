@@ -27,6 +27,7 @@ TOKENS_PER_BATCH: Final = 768
 """Padded tokens scored at once: enough for the matrix products, few enough for caches and memory."""
 _TEXTS_AT_ONCE: Final = 4096
 _SPLITS: Final = np.cumsum([len(MOODS), len(SENTIMENTS), len(INTENTS)]).tolist()
+_SCORES: Final = _SPLITS[-1] + len(DISSERVICES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +82,7 @@ class Classifier:
         """Score texts, in their order; ``progress`` hears of each batch how many distinct texts it finished."""
         distinct = list(dict.fromkeys(texts))
         probabilities = self.probabilities(self.logits(distinct, progress))
-        known = {text: self._labelled(row) for text, row in zip(distinct, probabilities, strict=True)}
+        known = dict(zip(distinct, self.named(probabilities), strict=True))
         return [known[text] for text in texts]
 
     def logits(self, texts: Sequence[str], progress: Callable[[int], None] | None = None) -> Array:
@@ -91,12 +92,12 @@ class Classifier:
         on the texts beside it.
         """
         chunks = [texts[start : start + _TEXTS_AT_ONCE] for start in range(0, len(texts), _TEXTS_AT_ONCE)]
-        scores = np.empty((len(texts), _SPLITS[-1] + len(DISSERVICES)))
+        limit, scores = self.release.maximum_tokens, np.empty((len(texts), _SCORES))
         with ThreadPoolExecutor(self.threads) as workers, ThreadPoolExecutor(1) as cutter:
-            cut = [cutter.submit(self._windows, chunk) for chunk in chunks[:1]]
+            ahead = [cutter.submit(cut, self.tokenizer, chunk, limit) for chunk in chunks[:1]]
             for number, chunk in enumerate(chunks):
-                pieces = cut.pop().result()
-                cut += [cutter.submit(self._windows, ahead) for ahead in chunks[number + 1 : number + 2]]
+                pieces = ahead.pop().result()
+                ahead += [cutter.submit(cut, self.tokenizer, ahead, limit) for ahead in chunks[number + 1 : number + 2]]
                 start = number * _TEXTS_AT_ONCE
                 scores[start : start + len(chunk)] = self._chunk(pieces, len(chunk), workers, progress)
         return scores
@@ -104,7 +105,7 @@ class Classifier:
     def _chunk(
         self, pieces: Sequence[Piece], texts: int, workers: Executor, progress: Callable[[int], None] | None
     ) -> Array:
-        raw = np.empty((len(pieces), _SPLITS[-1] + len(DISSERVICES)))
+        raw = np.empty((len(pieces), _SCORES))
         batches = list(_batches([len(ids) for _, ids in pieces], self.threads))
         found = workers.map(self._run, ([pieces[place][1] for place in places] for places in batches))
         for places, scores in zip(batches, found, strict=True):
@@ -126,19 +127,14 @@ class Classifier:
             ]
         )
 
-    def levels(self, texts: Sequence[str]) -> Array:
+    def levels(self, logits: Array) -> Array:
         """Return probabilities of five levels of sentiment, best first, of shape (texts, 5), each level as common."""
         how = self.release.calibration
-        return softmax(self.logits(texts) @ np.array(how.level_weight) + how.level_shift)
+        return softmax(logits @ np.array(how.level_weight) + how.level_shift)
 
-    def _windows(self, texts: Sequence[str]) -> list[Piece]:
-        """Return the windows of all texts in order, each with its text's place."""
-        shown = [marked(text) for text in texts]
-        return [
-            (place, window)
-            for place, encoding in enumerate(self.tokenizer.encode_batch(shown))
-            for window in windows(encoding.ids, encoding.offsets, shown[place], self.release.maximum_tokens)
-        ]
+    def named(self, probabilities: Array) -> list[Score]:
+        """Return the scores of texts, labels named, from calibrated probabilities of shape (texts, 37)."""
+        return [self._named(row) for row in probabilities]
 
     def _run(self, rows: Sequence[list[int]]) -> Array:
         ids = np.zeros((len(rows), max(map(len, rows))), dtype=np.int64)
@@ -146,7 +142,7 @@ class Classifier:
             ids[place, : len(row)] = row
         return cast(Array, self.session.run(None, {"input_ids": ids})[0])
 
-    def _labelled(self, row: Array) -> Score:
+    def _named(self, row: Array) -> Score:
         mood, sentiment, intents, disservices = (tuple(part.tolist()) for part in np.split(row, _SPLITS))
         given = row[_SPLITS[1] :] >= self.release.calibration.thresholds
         named = tuple(label for label, is_given in zip((*INTENTS, *DISSERVICES), given, strict=True) if is_given)
@@ -160,6 +156,16 @@ class Classifier:
             _intents(tuple(label for label in named if label in INTENTS), intents),
             tuple(label for label in named if label in DISSERVICES),
         )
+
+
+def cut(tokenizer: Tokenizer, texts: Sequence[str], limit: int) -> list[Piece]:
+    """Return the windows of all texts in order, at most ``limit`` ids each, with the place of their text."""
+    shown = [marked(text) for text in texts]
+    return [
+        (place, window)
+        for place, encoding in enumerate(tokenizer.encode_batch(shown))
+        for window in windows(encoding.ids, encoding.offsets, shown[place], limit)
+    ]
 
 
 def softmax(scores: Array) -> Array:

@@ -100,20 +100,18 @@ def tweets(folder: Path) -> list[Example]:
     """Read SemEval-2017 task 4 A (three-point) and CE (five-point towards a topic), one example a distinct text."""
     found: dict[str, Example] = {}
     for path in sorted((folder / "semeval2017" / "A").glob("*.tsv")):
-        for row in _tsv(path):
+        for row in tsv_rows(path):
             text = _unescape(row[2])
             found.setdefault(
                 text_key(text), Example(text, "semeval", _MOODS_OF_SENTIMENT[row[1]], row[1], weight=_TWEET)
             )
-    for path in sorted((folder / "semeval2017" / "CE").glob("*.tsv")):
-        for row in _tsv(path):
-            text = _unescape(row[3])
-            key, mood = text_key(text), MOODS[2 - int(row[2])]
-            known = found.get(key)
-            if known is None:
-                found[key] = Example(text, "semevalce", (mood,), SENTIMENT_OF_MOOD[mood], weight=_TOPIC_TWEET)
-            elif mood in (known.moods or ()):
-                found[key] = replace(known, moods=(mood,), weight=_SCARCE.get(mood, _TWEET))
+    for text, level in _levelled(folder):
+        key, mood = text_key(text), MOODS[2 - level]
+        known = found.get(key)
+        if known is None:
+            found[key] = Example(text, "semevalce", (mood,), SENTIMENT_OF_MOOD[mood], weight=_TOPIC_TWEET)
+        elif mood in (known.moods or ()):
+            found[key] = replace(known, moods=(mood,), weight=_SCARCE.get(mood, _TWEET))
     return list(found.values())
 
 
@@ -127,18 +125,21 @@ _SCARCE: Final = {"delighted": 2.0, "annoyed": 1.5, "furious": 3.0}
 def topic_tweets(folder: Path) -> Iterator[Example]:
     """Read SemEval-2017 task 4 CE with its own five levels, one example a distinct text."""
     seen: set[str] = set()
+    for text, level in _levelled(folder):
+        if (key := text_key(text)) not in seen:
+            seen.add(key)
+            yield Example(text, "semevalce", level=level)
+
+
+def _levelled(folder: Path) -> Iterator[tuple[str, int]]:
     for path in sorted((folder / "semeval2017" / "CE").glob("*.tsv")):
-        for row in _tsv(path):
-            text = _unescape(row[3])
-            if (key := text_key(text)) not in seen:
-                seen.add(key)
-                yield Example(text, "semevalce", level=int(row[2]))
+        yield from ((_unescape(row[3]), int(row[2])) for row in tsv_rows(path))
 
 
 def valence(folder: Path) -> Iterator[Example]:
     """Read SemEval-2018 V-oc: valence from -3 to 3."""
     for path in sorted((folder / "semeval2018_affect" / "V-oc").glob("*.txt")):
-        for row in _tsv(path, header=True):
+        for row in tsv_rows(path, header=True):
             score = int(row[3].split(":")[0])
             sentiment = SENTIMENTS[(score > 0) - (score < 0) + 1]
             yield Example(row[1], "valence", _MOODS_OF_SENTIMENT[sentiment], sentiment, weight=0.5)
@@ -158,7 +159,7 @@ def comments(folder: Path) -> Iterator[Example]:
     names = folder / "goemotions" / "labels.txt"
     feelings = names.read_text(encoding="utf-8").split() if names.exists() else []
     for path in sorted((folder / "goemotions").glob("*.tsv")):
-        for row in _tsv(path):
+        for row in tsv_rows(path):
             told = {_SENTIMENT_OF_FEELING.get(feelings[int(place)]) for place in row[1].split(",")}
             if len(told) == 1 and (sentiment := told.pop()):
                 yield Example(row[0], "goemotions", sentiment=sentiment, weight=0.4)
@@ -167,7 +168,7 @@ def comments(folder: Path) -> Iterator[Example]:
 def rated_tweets(folder: Path) -> Iterator[Example]:
     """Read VADER's tweets, whose mean of twenty ratings runs from -4 to 4."""
     for path in sorted((folder / "vader").glob("tweets_*.txt")):
-        for row in _tsv(path):
+        for row in tsv_rows(path):
             rating = float(row[1])
             sentiment = SENTIMENTS[(rating > 0.5) - (rating < -0.5) + 1]
             yield Example(row[2], "vader", sentiment=sentiment, weight=0.4)
@@ -176,7 +177,7 @@ def rated_tweets(folder: Path) -> Iterator[Example]:
 def film_reviews(folder: Path) -> Iterator[Example]:
     """Read SST-5: sentences on films, from 0 (very negative) to 4; a film is a product like another."""
     for path in sorted((folder / "sst5").glob("*.csv")):
-        for row in _csv(path):
+        for row in csv_rows(path):
             mood = MOODS[4 - int(row["truth"])]
             yield Example(row["text"], "sst5", (mood,), SENTIMENT_OF_MOOD[mood], weight=0.3)
 
@@ -196,7 +197,7 @@ def emotional_tweets(folder: Path) -> Iterator[Example]:
 def insurers(folder: Path) -> Iterator[Example]:
     """Read the starred reviews of insurers: stars allow a range of moods."""
     for path in sorted((folder / "trustpilot").glob("*.csv")):
-        for row in _csv(path):
+        for row in csv_rows(path):
             if row["text"].strip() and row["rating"] in {"1", "2", "3", "4", "5"}:
                 stars = int(row["rating"])
                 text = row["text"] if row["text"].startswith(row["title"][:20]) else f"{row['title']}. {row['text']}"
@@ -247,7 +248,7 @@ _BITEXT: Final = {
 def requests(folder: Path) -> Iterator[Example]:
     """Read Bitext's support requests, whose 27 intents map onto our topics."""
     for path in sorted((folder / "bitext").glob("*.csv")):
-        for row in _csv(path):
+        for row in csv_rows(path):
             intent = _BITEXT.get(row["intent"], "other")
             if intent != "other":
                 yield _topic(row["utterance"], "bitext", intent)
@@ -287,7 +288,7 @@ def chats(folder: Path) -> Iterator[Example]:
     """Read the distinct customer turns of MultiDoGO whose intents map onto our topics."""
     seen: set[str] = set()
     for path in sorted((folder / "multidogo" / "turn_level").glob("*/train.tsv")):
-        for row in _tsv(path, header=True):
+        for row in tsv_rows(path, header=True):
             intent = _MULTIDOGO.get(row[5].strip().lower().removesuffix("intent")) if len(row) > 5 else None
             if intent and row[3] not in seen:
                 seen.add(row[3])
@@ -361,14 +362,16 @@ def _lines(path: Path) -> list[str]:
     return path.read_text(encoding="utf-8").splitlines()
 
 
-def _tsv(path: Path, *, header: bool = False) -> Iterator[list[str]]:
+def tsv_rows(path: Path, *, header: bool = False) -> Iterator[list[str]]:
+    """Yield the cells of each line of a tab-separated file without quotes, its ``header`` left out."""
     with path.open(encoding="utf-8") as file:
         for number, line in enumerate(file):
             if line.strip() and not (header and number == 0):
                 yield line.rstrip("\n").split("\t")
 
 
-def _csv(path: Path) -> Iterator[dict[str, str]]:
+def csv_rows(path: Path) -> Iterator[dict[str, str]]:
+    """Yield the rows of a CSV file by column."""
     with path.open(encoding="utf-8-sig", newline="") as file:
         yield from csv.DictReader(file)
 

@@ -9,10 +9,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-import numpy as np
-
 from models.classifier import Array, Classifier, Score
-from models.labels import DISSERVICES, INTENTS, MOODS, SENTIMENTS
+from models.labels import DISSERVICES, INTENTS, MOOD_LEVELS, MOODS, SENTIMENTS
 from models.tokens import LOUD
 
 WORDS_AT_ONCE: Final = 500
@@ -21,7 +19,6 @@ FEWEST_PARTS: Final = 4
 """Parts that even the longest message is cut into."""
 
 _WORD: Final = re.compile(r"\S+")
-_LEVELS: Final = np.arange(len(MOODS), 0, -1, dtype=float)
 _LABELS: Final = (*INTENTS, *DISSERVICES)
 _FIRST_LABEL: Final = len(MOODS) + len(SENTIMENTS)
 
@@ -58,9 +55,9 @@ def explain(classifier: Classifier, text: str) -> Explanation:
     spans = parts_of(text)
     texts = [text, *(without(text, start, end) for start, end in spans)]
     probabilities = classifier.probabilities(classifier.logits(texts))
-    score = classifier.score([text])[0]
+    score = classifier.named(probabilities[:1])[0]
     given = (*score.intent_labels, *score.disservice_labels)
-    levels = probabilities[:, : len(MOODS)] @ _LEVELS
+    levels = probabilities[:, : len(MOODS)] @ MOOD_LEVELS
     parts = tuple(
         Part(start, end, text[start:end], float(levels[0] - levels[place]), _moved(probabilities, place, given))
         for place, (start, end) in enumerate(spans, 1)

@@ -43,9 +43,9 @@ class _Builder:
 
     def quantised(self, place: str, source: str, span: Range) -> tuple[str, str, str]:
         """Return the names of ``source`` in 8 bits, its scale and its zero point."""
-        scale = (span[1] - span[0]) / 255
+        scale, nought = eight_bit_steps(span)
         step = self.constant(f"{place}.scale", scale)
-        zero = self.constant(f"{place}.zero", np.clip(round(-span[0] / scale), 0, 255), np.uint8)
+        zero = self.constant(f"{place}.zero", nought, np.uint8)
         return self.node("QuantizeLinear", [source, step, zero], f"{place}.int8"), step, zero
 
     def matrix(self, name: str, weight: Floats) -> tuple[str, str]:
@@ -62,6 +62,12 @@ class _Builder:
 
 
 _FUSED: Final = {"QAttention", "MatMulIntegerToFloat", "SkipLayerNormalization", "BiasGelu"}
+
+
+def eight_bit_steps(span: Range) -> tuple[float, int]:
+    """Return the scale that lays 256 steps over a range, and the step that stands for zero."""
+    scale = max(span[1] - span[0], 1e-9) / 255
+    return scale, int(np.clip(round(-span[0] / scale), 0, 255))
 
 
 def whole_numbers(weight: Floats, axis: int, limit: int = 127) -> tuple[npt.NDArray[np.int8], Floats]:

@@ -70,13 +70,14 @@ def sentiment_of(row: Example) -> str | None:
 def classifier_guesses(
     classifier: Classifier, rows: Sequence[Example], progress: Callable[[int], None] | None = None
 ) -> Guesses:
-    """Return what the release makes of the rows. Levels are guessed only for rows that have one."""
-    scores = classifier.score([row.text for row in rows], progress)
+    """Return what the release makes of the rows."""
+    logits = classifier.logits([row.text for row in rows], progress)
+    scores = classifier.named(classifier.probabilities(logits))
     mood, sentiment = np.array([score.mood for score in scores]), np.array([score.sentiment for score in scores])
     return Guesses(
         ClassGuesses(metrics.places([score.mood_label for score in scores], MOODS), mood),
         ClassGuesses.likeliest(sentiment),
-        _levels(classifier, rows),
+        _levels(classifier.levels(logits)),
         LabelGuesses(
             given([score.intent_labels for score in scores], INTENTS), np.array([score.intents for score in scores])
         ),
@@ -87,12 +88,8 @@ def classifier_guesses(
     )
 
 
-def _levels(classifier: Classifier, rows: Sequence[Example]) -> ClassGuesses:
+def _levels(chances: Array) -> ClassGuesses:
     """Name the median level, which is nearest on average."""
-    chances = np.full((len(rows), len(LEVELS)), 1 / len(LEVELS))
-    chosen = [place for place, row in enumerate(rows) if row.level is not None]
-    if chosen:
-        chances[chosen] = classifier.levels([rows[place].text for place in chosen])
     return ClassGuesses((chances.cumsum(axis=1) < 0.5).sum(axis=1), chances)
 
 

@@ -8,6 +8,9 @@ from typing import Final
 MOODS: Final = ("delighted", "content", "unsure", "annoyed", "furious")
 """Five ordered levels, best first."""
 
+MOOD_LEVELS: Final = (5.0, 4.0, 3.0, 2.0, 1.0)
+"""The height of each mood on the ladder, so that an expected level is a number from 5 (delighted) to 1 (furious)."""
+
 SENTIMENTS: Final = ("negative", "neutral", "positive")
 
 INTENTS: Final = (

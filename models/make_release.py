@@ -18,7 +18,7 @@ from models.evaluate import FIGURES, compare
 from models.export import export
 from models.folds import Fold, tweet_fold
 from models.labels import MOODS
-from models.release import Calibration, Release, Releases
+from models.release import SHIPPED, Calibration, Release
 from models.train import Recipe, Trainer, gather
 
 Step = Callable[[str], Callable[[int, int], None]]
@@ -73,7 +73,7 @@ def _calibrated(recipe: Recipe, shared: Path, extra: Sequence[Path], folder: Pat
     advance(1, 3)
     tweet_scores = classifier.logits([row.text for row in tweets])
     advance(2, 3)
-    topics = _topics(shared, mask, recipe.seed)
+    topics = _calibrating_topics(shared, mask, recipe.seed)
     topic_scores = classifier.logits([row.text for row in topics])
     advance(3, 3)
     release = replace(plain, calibration=calibrate(labelled, scores, tweets, tweet_scores, topics, topic_scores))
@@ -81,24 +81,27 @@ def _calibrated(recipe: Recipe, shared: Path, extra: Sequence[Path], folder: Pat
     return release
 
 
-def _topics(shared: Path, mask: Mask, seed: int) -> list[Example]:
+def _calibrating_topics(shared: Path, mask: Mask, seed: int) -> list[Example]:
     """Return tweets with a level: those that calibrate, and a share of those that train, as the ends are rare."""
-    rows = list(corpora.topic_tweets(shared / "data"))
-    trained = [row for row in rows if tweet_fold(row.text) == "train"]
+    trained = _topics_of(shared, "train")
     chosen = random.Random(seed).sample(trained, min(_TRAINED_TOPICS, len(trained)))
-    return corpora.masked([row for row in rows if tweet_fold(row.text) == "calibrate"] + chosen, mask)
+    return corpora.masked(_topics_of(shared, "calibrate") + chosen, mask)
+
+
+def _topics_of(shared: Path, fold: Fold) -> list[Example]:
+    return [row for row in corpora.topic_tweets(shared / "data") if tweet_fold(row.text) == fold]
 
 
 def judge_release(release: Release, shared: Path, extra: Sequence[Path], mask: Mask, step: Step) -> None:
     """Write ``metrics.json`` and ``card.md`` of a release from the rows that judge."""
     classifier = Classifier(release)
     labelled, tweets = rows_of(shared, extra, mask, "judge")
-    topics = [row for row in corpora.topic_tweets(shared / "data") if tweet_fold(row.text) == "judge"]
+    topics = corpora.masked(_topics_of(shared, "judge"), mask)
     result = {
         "version": release.version,
         "judged": compare(classifier, labelled, step("judge: labelled rows")),
         "tweets": compare(classifier, tweets, step("judge: tweets")),
-        **_judged_topics(classifier, corpora.masked(topics, mask), step),
+        **_judged_topics(classifier, topics, step),
         "behaviour": behaviour.check(classifier),
         "before": _before(release.folder),
         "mood_prior": release.mood_prior,
@@ -114,12 +117,13 @@ def _judged_topics(classifier: Classifier, topics: Sequence[Example], step: Step
 
 def _before(folder: Path) -> dict[str, Any]:
     """Return what the newest other release shipped was measured at, on the same rows."""
-    others = [other for other in Releases(folder / "none").list() if other.name != folder.name]
-    path = others[-1] / "metrics.json" if others else folder / "none"
-    measured = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    others = sorted(path for path in SHIPPED.glob("*/metrics.json") if path.parent.name != folder.name)
+    if not others:
+        return {}
+    measured = json.loads(others[-1].read_text(encoding="utf-8"))
     heads = {name: measured[name]["release"] for name in ("judged", "tweets", "topics") if name in measured}
     short = {name: {head: table.get(head, {}) for head in FIGURES} for name, table in heads.items()}
-    return {"version": measured["version"], **_figures_only(short)} if measured else {}
+    return {"version": measured["version"], **_figures_only(short)}
 
 
 def _figures_only(heads: dict[str, Any]) -> dict[str, Any]:

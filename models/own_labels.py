@@ -11,7 +11,7 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
-from models.corpora import SENTIMENT_OF_MOOD, Example, insurers, labelled, topic_tweets
+from models.corpora import SENTIMENT_OF_MOOD, Example, csv_rows, insurers, labelled, topic_tweets, tsv_rows
 from models.errors import CorpusError
 from models.folds import text_key, tweet_fold
 from models.labels import DISSERVICES, INTENTS, MOODS
@@ -39,24 +39,18 @@ def public_texts(folder: Path) -> Iterator[str]:
     """Yield the texts of the public sets that hold customers' messages without labels of our kind."""
     yield from (example.text for example in insurers(folder))
     yield from (example.text for example in topic_tweets(folder) if tweet_fold(example.text) == "train")
-    yield from _cells(folder / "shopzilla_csat", "Customer Remarks")
-    yield from _cells(folder / "comcast_fcc", "Customer_Complaint")
+    for place, column in (("shopzilla_csat", "Customer Remarks"), ("comcast_fcc", "Customer_Complaint")):
+        for path in sorted((folder / place).glob("*.csv")):
+            yield from (row[column] for row in csv_rows(path))
     for path in sorted((folder / "amazon_5core").glob("*.json")):
         for line in path.open(encoding="utf-8"):
             review = json.loads(line)
             yield f"{review.get('summary', '')}. {review.get('reviewText', '')}"[:1200]
     for path in sorted((folder / "multidogo" / "turn_level").glob("*/train.tsv")):
-        for line in path.open(encoding="utf-8"):
-            yield from line.split("\t")[3:4]
+        yield from (row[3] for row in tsv_rows(path, header=True) if len(row) > 3)
     for path in sorted((folder / "ibm_twitter_care").glob("*.json")):
         for thread in json.loads(path.read_text(encoding="utf-8")):
             yield from (turn["message"] for turn in thread["dialogContent"] if "client" in turn)
-
-
-def _cells(folder: Path, column: str) -> Iterator[str]:
-    for path in sorted(folder.glob("*.csv")):
-        with path.open(encoding="utf-8", newline="") as file:
-            yield from (row[column] for row in csv.DictReader(file))
 
 
 def _labels(path: Path) -> Iterator[tuple[str, tuple[str, str, tuple[str, ...], tuple[str, ...]]]]:

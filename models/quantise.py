@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from models.graph import WEIGHT_LIMIT, Range
+from models.graph import WEIGHT_LIMIT, Range, eight_bit_steps
 from models.network import MoodNetwork
 
 Floats = npt.NDArray[np.float32]
@@ -61,10 +61,7 @@ def eight_bits(network: MoodNetwork, ranges: Mapping[str, Range]) -> Iterator[No
     """Let every product of the encoder feel the rounding of weights and activations while the context lasts."""
     changed = [(place, module) for place, modules in _places(network) for module in modules]
     for place, module in changed:
-        low, high = ranges[place]
-        scale = (high - low) / 255
-        zero = int(np.clip(round(-low / scale), 0, 255))
-        module.forward = partial(_rounded_product, module, scale, zero)  # type: ignore[method-assign]
+        module.forward = partial(_rounded_product, module, *eight_bit_steps(ranges[place]))  # type: ignore[method-assign]
     try:
         yield
     finally:
@@ -102,7 +99,6 @@ def _best_range(values: Floats) -> Range:
 
 
 def _loss(values: Floats, low: float, high: float) -> float:
-    scale = max(high - low, 1e-9) / 255
-    zero = np.clip(np.rint(-low / scale), 0, 255)
+    scale, zero = eight_bit_steps((low, high))
     rounded = (np.clip(np.rint(values / scale) + zero, 0, 255) - zero) * scale
     return float(((values - rounded) ** 2).sum())

@@ -107,14 +107,11 @@ def release_operations(folder: Path, texts: Sequence[str]) -> float:
 def _lengths(folder: Path, texts: Sequence[str]) -> list[int]:
     from tokenizers import Tokenizer
 
+    from models.classifier import cut
     from models.release import Release
-    from models.tokens import marked
-    from models.windows import windows
 
-    limit, shown = Release.read(folder).maximum_tokens, [marked(text) for text in texts]
-    encodings = Tokenizer.from_file(str(folder / "tokenizer.json")).encode_batch(shown)
-    cut = (windows(e.ids, e.offsets, text, limit) for e, text in zip(encodings, shown, strict=True))
-    return [len(window) for pieces in cut for window in pieces]
+    tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+    return [len(window) for _, window in cut(tokenizer, texts, Release.read(folder).maximum_tokens)]
 
 
 @cache

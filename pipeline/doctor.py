@@ -14,7 +14,7 @@ from models.errors import ModelError
 from pipeline.config import Home, load_settings
 from pipeline.errors import MoodlineError
 from pipeline.mood_model import Parameters
-from pipeline.steps import active_classifier
+from pipeline.serving import active_classifier
 from pipeline.store import Snapshot, Warehouse
 
 _ROOM: Final = 2 * 1024**3

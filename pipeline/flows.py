@@ -26,6 +26,7 @@ from pipeline.alerts import AlertChanges
 from pipeline.config import Home, Settings, home_from, load_settings
 from pipeline.errors import StoreError
 from pipeline.redact import Redactor
+from pipeline.serving import active_classifier
 from pipeline.sources.spec import Batch, FileSpec
 from pipeline.steps import Landed, Lander, Notified, RunReport
 from pipeline.store import Snapshot, Warehouse, snapshot_path
@@ -183,7 +184,7 @@ def pull(home: Home) -> Pulled:
 @task(cache_policy=NO_CACHE)
 def score(home: Home) -> Scored:
     """Read every customer message that the serving release has not come to yet."""
-    classifier = steps.active_classifier(home)
+    classifier = active_classifier(home)
     with _opened(home) as warehouse:
         messages = steps.score(warehouse, classifier, _progress("score"))
     counts = messages.scored, messages.unscored, classifier.version
@@ -194,7 +195,7 @@ def score(home: Home) -> Scored:
 @task(cache_policy=NO_CACHE)
 def track(home: Home) -> int:
     """Follow every customer with news; return how many."""
-    classifier = steps.active_classifier(home)
+    classifier = active_classifier(home)
     parameters, settings = steps.parameters_for(classifier), load_settings(home)
     with _opened(home) as warehouse:
         customers = steps.follow(warehouse, parameters, classifier.version, settings, _progress("track"))

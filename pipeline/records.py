@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final, Literal
 
-from models.labels import MOODS
+from models.labels import MOOD_LEVELS, MOODS
 
 Channel = Literal["review", "tweet", "transcript"]
 Role = Literal["customer", "agent", "bot"]
@@ -17,7 +17,7 @@ AlertKind = Literal["slide", "furious", "leaving"]
 STATES: Final = (*MOODS, "gone")
 """The six states of a customer, best first; ``gone`` has left."""
 
-LEVELS: Final = (5.0, 4.0, 3.0, 2.0, 1.0, 0.0)
+LEVELS: Final = (*MOOD_LEVELS, 0.0)
 """The height of each state on the ladder, so that an expected level is a number from 0 (gone) to 5 (delighted)."""
 
 

@@ -23,7 +23,7 @@ from pipeline.identity import AliasKind, customer_id_for, message_id_for, normal
 from pipeline.mood_model import Parameters
 from pipeline.records import Alert, Customer, CustomerAlias, IncomingMessage, Message, Reading, RejectedRecord
 from pipeline.redact import Redactor
-from pipeline.serving import active_classifier as active_classifier  # part of what steps offer
+from pipeline.serving import active_classifier
 from pipeline.sources import files, inbox
 from pipeline.sources.content import cleaned
 from pipeline.sources.rows import MOMENT, joined, replay
@@ -375,7 +375,7 @@ def score(warehouse: Warehouse, classifier: Classifier, progress: Progress = qui
 def _score(warehouse: Warehouse, classifier: Classifier, chunk: Sequence[tuple[str, str]]) -> ScoreCount:
     reasons = {message_id: reason for message_id, text in chunk if (reason := unreadable(text))}
     read = [(message_id, text) for message_id, text in chunk if message_id not in reasons]
-    scores = classifier.score([text for _, text in read]) if read else []
+    scores = classifier.score([text for _, text in read])
     warehouse.add_readings(
         [
             Reading(message_id, classifier.version, **{f.name: getattr(s, f.name) for f in fields(s)})
