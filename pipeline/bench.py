@@ -1,9 +1,9 @@
 """The benchmark: how fast and how big Moodline is beside an alternative, measured in the same run.
 
 ``moodline bench`` (or ``make bench``). A figure alone says more of the machine than of the program, so every part is a
-ratio: scoring and redaction against the usual library, scoring also against the processor's own limit, landing,
-publishing and tracking against themselves at four times the size, tracking against one customer at a time, and the
-memory of ``moodline score`` against itself at a twentieth of the texts.
+ratio: scoring and redaction against the usual library, scoring also against the processor's own limit, pulling,
+landing, publishing and tracking against themselves at four times the size, tracking against one customer at a time, and
+the memory of ``moodline score`` against itself at a twentieth of the texts.
 
 Each contestant lives in a process of its own, so that its peak memory is its own. Within a part the contestants take
 turns, round by round, so that other work on the machine hurts all of them alike; the best round counts, and the range
@@ -19,6 +19,7 @@ import random
 import resource
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
 
     from pipeline.mood_model import Parameters
     from pipeline.records import IncomingMessage, Message, Reading
+    from pipeline.sources.settings import RestSettings
     from pipeline.store import Landing
 
 Round = Callable[[], float]
@@ -50,6 +52,7 @@ Open = Callable[[int, Path], Round]
 
 _ROWS_AT_ONCE: Final = 2000
 _CUSTOMERS_AT_ONCE: Final = 5000
+_RECORDS_A_PAGE: Final = 1000
 _VERSION: Final = "bench"
 _OFFLINE: Final = {
     "HF_HUB_OFFLINE": "1",
@@ -338,6 +341,98 @@ def _track_singly(count: int, scratch: Path) -> Round:
     return lambda: sum(map(_tracked, lines))
 
 
+def _pull(count: int, scratch: Path) -> Round:
+    """Pull so many records through the generic engine. Processor time counts, waiting for the network does not."""
+    from pipeline.sources.auth import authorisation
+    from pipeline.sources.http import Service
+    from pipeline.sources.rest import RestClient, recipe
+    from pipeline.sources.secrets import Secrets
+    from pipeline.sources.settings import NoAuth
+
+    desk, secrets = _Desk(count), Secrets("bench", {})
+
+    def pull() -> float:
+        start, client, read = time.process_time(), RestClient(recipe(desk.settings())), 0
+        with Service(authorisation(NoAuth(), secrets), secrets) as service:
+            for page in client.fetch(service, None):
+                read += len(page.messages)
+        if read != count:
+            raise BenchError(f"pull: {count:,} records were served and {read:,} read")
+        return time.process_time() - start
+
+    return pull
+
+
+class _Desk:
+    """A server on 127.0.0.1 with so many records; each page is the same text under another cursor."""
+
+    def __init__(self, count: int) -> None:
+        from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+        pages = [_desk_page(min(_RECORDS_A_PAGE, count)), _desk_page(count % _RECORDS_A_PAGE or _RECORDS_A_PAGE)]
+        last = (count - 1) // _RECORDS_A_PAGE
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+            disable_nagle_algorithm = True
+
+            def do_GET(self) -> None:
+                place = int(self.path.partition("cursor=")[2] or 0)
+                cursor = b"null" if place == last else b'"%d"' % (place + 1)
+                body = b'{"next": %b, "data": %b}' % (cursor, pages[place == last])
+                self.send_response(200)
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            def log_message(self, format: str, *args: object) -> None:
+                pass
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._server.daemon_threads = True
+        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+
+    def settings(self) -> "RestSettings":
+        """Return the block that a user would write for it."""
+        from pipeline.sources.settings import RestSettings
+
+        return RestSettings.model_validate(
+            {
+                "name": "bench",
+                "kind": "rest",
+                "channel": "transcript",
+                "url": f"http://127.0.0.1:{self._server.server_port}/messages",
+                "paginate": {"type": "cursor", "param": "cursor", "next": "next"},
+                "since": {"param": "since", "field": "updated_at"},
+                "records": "data",
+                "map": {
+                    "id": "id",
+                    "customer": "author.id",
+                    "role": "author.role",
+                    "thread": "thread.id",
+                    "text": "body",
+                    "time": "created_at",
+                },
+            }
+        )
+
+
+def _desk_page(count: int) -> bytes:
+    rows = [
+        {
+            "id": f"r{place}",
+            "author": {"id": f"person{place % 97}@example.com", "role": "customer", "name": "Somebody"},
+            "thread": {"id": f"t{place // 5}", "open": True},
+            "body": text,
+            "created_at": f"2026-05-01T10:{place // 60 % 60:02d}:{place % 60:02d}Z",
+            "updated_at": f"2026-05-01T11:{place // 60 % 60:02d}:{place % 60:02d}Z",
+            "tags": ["a", "b"],
+        }
+        for place, text in enumerate(itertools.islice(itertools.cycle(texts(500)), count))
+    ]
+    return json.dumps(rows).encode()
+
+
 @cache
 def _mood_model() -> "Parameters":
     from pipeline.mood_model import Parameters
@@ -468,9 +563,15 @@ def _track_part() -> Part:
     return Part((*together, singly), (speed, *grown))
 
 
+def _pull_part() -> Part:
+    cases, ratios = _grown("pull, any REST source", "pull", "records", 25_000, _pull)
+    return Part(cases, tuple(ratios))
+
+
 PARTS: Final[Mapping[str, Part]] = {
     "score": _score_part(),
     "redact": _redact_part(),
+    "pull": _pull_part(),
     "land": _land_part(),
     "track": _track_part(),
     "memory": _memory_part(),

@@ -3,7 +3,6 @@
 Exit codes: 0 done, 1 failed, 2 wrong usage. Heavy imports happen inside the commands that need them.
 """
 
-import csv
 import io
 import json
 import os
@@ -19,8 +18,8 @@ from typing import TYPE_CHECKING, Annotated, Final, TextIO, cast, get_args
 import typer
 
 from models.errors import ModelError
-from pipeline.config import REPOSITORY, Home, home_from, load_settings
-from pipeline.display import Steps, say, show_customer, show_customers, show_explanation, show_table, warn
+from pipeline.config import REPOSITORY, Home, home_from, load_settings, source_tables
+from pipeline.display import Steps, say, show_customer, show_explanation, show_table, warn
 from pipeline.errors import MoodlineError, SettingsError, SourceError
 from pipeline.records import Channel
 
@@ -108,9 +107,7 @@ def import_(
     preview: Annotated[bool, typer.Option("--preview", help="Show what would come in, and store nothing.")] = False,
     customers: Annotated[
         bool,
-        typer.Option(
-            "--customers", help="The CSV lists customers: id, name, email, phone, handle, segment, plan, value."
-        ),
+        typer.Option("--customers", help="The file lists customers: the same as `moodline customers import`."),
     ] = False,
     as_json: AsJson = False,
 ) -> None:
@@ -248,38 +245,17 @@ def _tell_landed(landed: "Landed", source: str, as_json: bool) -> None:
 
 
 def _import_customers(home: Home, path: Path, mapping: list[str], as_json: bool) -> None:
-    from pipeline.steps import import_customers
+    from pipeline.cli_identities import customer_mapping, store_customers
+    from pipeline.customer_import import read
 
-    with open_warehouse(home) as warehouse:
-        changed = import_customers(_customer_rows(path, mapping), warehouse, load_settings(home).customer_key)
-    say(f"{path.name}: {changed:,} rows of customers and their names are new or changed")
-    if as_json:
-        print_json({"changed": changed})
-
-
-def _customer_rows(path: Path, mapping: list[str]) -> list[dict[str, str]]:
-    chosen = dict(part.split("=", 1) for item in mapping for part in item.split(",") if "=" in part)
-    known = ("id", "name", "email", "phone", "handle", "segment", "plan", "value")
-    if unknown := sorted(set(chosen) - set(known)):
-        raise typer.BadParameter(f"{unknown[0]!r} is no field of a customer; the fields are {', '.join(known)}")
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            rows = list(csv.DictReader(file))
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise SourceError(f"{path}: cannot be read as a CSV of customers ({error})") from error
-    if not rows:
-        raise SourceError(f"{path}: holds no customers; a line of column names and a line a customer are expected")
-    columns = {name: chosen.get(name, name) for name in known}
-    missing = sorted(column for name, column in columns.items() if name in chosen and column not in rows[0])
-    if missing:
-        found = ", ".join(filter(None, rows[0]))
-        raise SourceError(f"{path}: no column {missing[0]!r}; the columns found are {found}")
-    return [{name: (row.get(column) or "").strip() for name, column in columns.items()} for row in rows]
+    store_customers(home, read(path, customer_mapping(mapping)), path.name, as_json)
 
 
 @app.command()
 def run(context: typer.Context, as_json: AsJson = False) -> None:
-    """Make one pass: take the inbox, score, track, alert, publish. No server is needed; running again changes nothing.
+    """Make one pass: pull live sources, take the inbox, score, track, alert, publish. No server is needed.
+
+    Running again changes nothing. A live source that fails is told and stops nothing.
 
     Examples:
 
@@ -291,8 +267,9 @@ def run(context: typer.Context, as_json: AsJson = False) -> None:
 
     home = home_of(context)
     settings = load_settings(home)
+    pulled = _pull_all(home)
     with open_warehouse(home) as warehouse, Steps() as steps:
-        report = line.run(home, warehouse, settings, steps)
+        report = line.run(home, warehouse, settings, steps, pulled)
         names = warehouse.names([alert.customer_id for alert in report.opened])
     for problem in (*report.pulled.problems, *report.notified.problems):
         warn(problem)
@@ -307,6 +284,19 @@ def run(context: typer.Context, as_json: AsJson = False) -> None:
     )
     if as_json:
         print_json({**counts, "snapshot": str(report.snapshot)})
+
+
+def _pull_all(home: Home) -> "Landed":
+    """Pull the home's live sources, if it has any; what is wrong with them is among the problems."""
+    from pipeline.steps import NOTHING
+
+    if not source_tables(home):
+        return NOTHING
+    from pipeline import pull
+    from pipeline.cli_sources import secret_block
+
+    with Steps() as steps:
+        return pull.joined(pull.pull(home, pull.sources_of(home), block=secret_block, step=steps, on_wait=say))
 
 
 @app.command()
@@ -435,27 +425,6 @@ def explain(
 
 
 @app.command()
-def customers(
-    context: typer.Context,
-    as_json: AsJson = False,
-    limit: Annotated[int, typer.Option(min=1, help="How many.")] = 20,
-) -> None:
-    """List customers, the most worth a call first: stage, slope, risk, days left, value at risk and the reasons.
-
-    Example:
-
-    `moodline customers --limit 10`
-    """
-    from pipeline import readout
-
-    rows = readout.customers(home_of(context), limit)
-    if as_json:
-        print_json(rows)
-    else:
-        show_customers(rows)
-
-
-@app.command()
 def customer(
     context: typer.Context,
     name: Annotated[str, typer.Argument(metavar="ID", help="Customer id, or a name, handle, e-mail or phone.")],
@@ -580,6 +549,27 @@ def dashboard(
 
 
 @app.command()
+def demo(
+    context: typer.Context,
+    live: Annotated[
+        bool, typer.Option("--live", help="Pull the company from a local server while time passes.")
+    ] = False,
+    speed: Annotated[float, typer.Option(min=0.01, max=10_000, help="Days that pass a second with --live.")] = 2.0,
+) -> None:
+    """Show what Moodline does with a made-up company, in a home of its own (data/demo, data/demo-live, or --home).
+
+    Example:
+
+    `moodline demo --live`
+    """
+    from pipeline.demo import main as play
+
+    home = context.parent.params.get("home") if context.parent else None
+    chosen = ["--home", str(home)] if home else []
+    raise typer.Exit(play([*chosen, *["--live", "--speed", str(speed)] * live]))
+
+
+@app.command()
 def doctor(context: typer.Context, as_json: AsJson = False) -> None:
     """Say what is wrong with this installation and how to mend it; exit code 1 if anything is.
 
@@ -611,12 +601,17 @@ def print_json(value: object) -> None:
     sys.stdout.write(json.dumps(value, ensure_ascii=False, indent=1, default=str) + "\n")
 
 
+def add_all_commands() -> None:
+    """Add the commands that lie in other modules to the program."""
+    from pipeline import cli_bench, cli_identities, cli_release, cli_sources
+
+    for module in (cli_bench, cli_identities, cli_release, cli_sources):
+        module.add_commands(app)
+
+
 def main() -> None:
     """Run the command line; known errors are one line on standard error and exit code 1."""
-    from pipeline import cli_bench, cli_release
-
-    cli_release.add_commands(app)
-    cli_bench.add_commands(app)
+    add_all_commands()
     try:
         app()
     except (MoodlineError, ModelError) as error:

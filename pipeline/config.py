@@ -106,13 +106,34 @@ def load_settings(home: Home, environment: Mapping[str, str] | None = None) -> S
     return Settings(alert_urls=tuple(urls), customer_key=key, **chosen)
 
 
-def _from_file(path: Path) -> dict[str, Any]:
+def source_tables(home: Home) -> list[dict[str, Any]]:
+    """Return the ``[[sources]]`` blocks of the home's ``moodline.toml`` as they stand there, in order.
+
+    Raises:
+        SettingsError: the file is not TOML, or ``sources`` is something else.
+    """
+    tables = _document(home.settings_file).get("sources", [])
+    if not isinstance(tables, list) or not all(isinstance(table, dict) for table in tables):
+        raise SettingsError(f"{home.settings_file}: sources should be blocks that begin with [[sources]]")
+    return tables
+
+
+def environment() -> Mapping[str, str]:
+    """Return the environment, where the secrets of sources lie."""
+    return os.environ
+
+
+def _document(path: Path) -> dict[str, Any]:
     if not path.exists():
         return {}
     try:
-        table = tomllib.loads(path.read_text(encoding="utf-8")).get("moodline", {})
+        return tomllib.loads(path.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise SettingsError(f"{path}: not a TOML file ({error}); mend it or move it away") from error
+
+
+def _from_file(path: Path) -> dict[str, Any]:
+    table = _document(path).get("moodline", {})
     return {name: _checked(path, name, value) for name, value in table.items()}
 
 

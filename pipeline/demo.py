@@ -1,6 +1,7 @@
 """The demo: import Fernhollow's files as a user would, run the line once, show who is most worth a call.
 
-``python -m pipeline.demo --home data/demo``. It runs the public commands and prints each.
+``moodline demo``, or ``python -m pipeline.demo --home data/demo``. It runs the public commands and prints each.
+``--live`` pulls the same company from a local server while its months pass (``pipeline/demo_live.py``).
 """
 
 import argparse
@@ -10,7 +11,7 @@ import sys
 from pathlib import Path
 from typing import Final
 
-from pipeline.config import REPOSITORY
+from pipeline.config import REPOSITORY, Home
 
 _SAMPLE: Final = REPOSITORY / "data" / "samples" / "fernhollow"
 _UNTIL: Final = " --heard-until 2026-09-17"
@@ -37,8 +38,28 @@ def commands(home: Path, sample: Path = _SAMPLE) -> list[list[str]]:
 def main(arguments: list[str] | None = None) -> int:
     """Run the demo; stop at the first command that fails."""
     parser = argparse.ArgumentParser(description="Import Fernhollow and show the customers most worth a call.")
-    parser.add_argument("--home", type=Path, default=REPOSITORY / "data" / "demo")
-    home = parser.parse_args(arguments).home.resolve()
+    parser.add_argument("--home", type=Path, help="default: data/demo, and data/demo-live with --live")
+    parser.add_argument("--live", action="store_true", help="pull it from a local server while its months pass")
+    parser.add_argument("--speed", type=_speed, default=2.0, help="days that pass a second with --live (default 2)")
+    chosen = parser.parse_args(arguments)
+    home = (chosen.home or REPOSITORY / "data" / ("demo-live" if chosen.live else "demo")).resolve()
+    return _live(home, chosen.speed) if chosen.live else _play(home)
+
+
+def _speed(text: str) -> float:
+    speed = float(text)
+    if not 0 < speed <= 10_000:
+        raise ValueError
+    return speed
+
+
+def _live(home: Path, speed: float) -> int:
+    from pipeline.demo_live import play
+
+    return play(Home(home), speed)
+
+
+def _play(home: Path) -> int:
     for command in commands(home):
         shown = shlex.join(["moodline", *command[3:]]).replace(f"{REPOSITORY}/", "")
         print(f"\n$ {shown}", flush=True)

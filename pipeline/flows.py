@@ -18,6 +18,7 @@ from prefect import flow, get_run_logger, task
 from prefect.artifacts import create_table_artifact
 from prefect.blocks.system import Secret
 from prefect.cache_policies import NO_CACHE
+from prefect.task_runners import ThreadPoolTaskRunner
 from prefect.tasks import exponential_backoff
 
 from models.labels import MOODS
@@ -25,6 +26,8 @@ from pipeline import steps
 from pipeline.alerts import AlertChanges
 from pipeline.config import Home, Settings, home_from, load_settings
 from pipeline.errors import StoreError
+from pipeline.identity_matching import match_exactly
+from pipeline.pull import Entrance, PullReport, pull_source, sources_of
 from pipeline.redact import Redactor
 from pipeline.serving import active_classifier
 from pipeline.sources.spec import Batch, FileSpec
@@ -47,6 +50,12 @@ class Pulled:
     run_id: str
     sources: dict[str, Landed]
     problems: tuple[str, ...]
+
+    def joined(self, reports: list[PullReport]) -> "Pulled":
+        """Return the same with what live sources brought."""
+        sources = {**self.sources, **{report.name: report.landed for report in reports}}
+        problems = [problem for report in reports for problem in report.problems]
+        return replace(self, sources=sources, problems=(*self.problems, *problems))
 
     @property
     def total(self) -> Landed:
@@ -155,7 +164,10 @@ def monitor(home: str | None = None) -> dict[str, int | float | str]:
     """
     place = home_from(Path(home) if home else None)
     load_settings(place)  # a setting that is wrong fails here, where nothing is tried again
+    sources = sources_of(place)
     pulled = pull(place)
+    if sources:
+        pulled = pulled.joined(pull_sources(home))
     show_pulled(pulled)
     scored = score(place)
     tracked = track(place)
@@ -174,11 +186,45 @@ def pull(home: Home) -> Pulled:
         run_id = warehouse.start_run()
         lander = SourceCounter(warehouse, redactor, settings.customer_key)
         landed = steps.take_inbox(home, warehouse, lander, _progress("pull"))
+        match_exactly(warehouse)
     pulled = Pulled(run_id, lander.sources, tuple(redactor.mask_all(landed.problems)))
     get_run_logger().info("%d new messages, %d new in quarantine", landed.landed, landed.quarantined)
     for problem in pulled.problems:
         get_run_logger().warning("%s", problem)
     return pulled
+
+
+@flow(name="pull", task_runner=ThreadPoolTaskRunner(max_workers=8))
+def pull_sources(
+    home: str | None = None, names: list[str] | None = None, since: datetime | None = None
+) -> list[PullReport]:
+    """Bring in what is new at the live sources, a task each, side by side; one that fails stops no other.
+
+    Leaves an artifact that says what came from where.
+
+    Args:
+        home: As in :func:`monitor`.
+        names: Sources of ``moodline.toml``. Default: all.
+        since: Read everything changed from then on again.
+    """
+    place = home_from(Path(home) if home else None)
+    chosen = [source.name for source in sources_of(place, names or [])]
+    waiting = [pull_one.with_options(name=f"pull {name}").submit(place, name, since) for name in chosen]
+    reports = [future.result() for future in waiting]
+    show_sources(reports)
+    return reports
+
+
+@task(cache_policy=NO_CACHE)
+def pull_one(home: Home, name: str, since: datetime | None = None) -> PullReport:
+    """Pull one live source. What is wrong with it is in the report; what had come in until then has landed."""
+    (source,) = sources_of(home, [name])
+    entrance = Entrance(home, load_settings(home), get_run_logger().info)
+    report = pull_source(entrance, source, since, secret_block, _progress(name))
+    get_run_logger().info("%s: %d new messages, %s", name, report.landed.landed, report.state)
+    for problem in report.problems:
+        get_run_logger().warning("%s", problem)
+    return report
 
 
 @task(cache_policy=NO_CACHE)
@@ -245,12 +291,19 @@ def with_alert_urls(settings: Settings) -> Settings:
     """Return the settings with the receivers of the Secret block, if there is one and the environment named none."""
     if settings.alert_urls:
         return settings
-    try:
-        value = cast("Secret[Any]", Secret.load(ALERT_URLS_BLOCK)).get()
-    except ValueError:  # Prefect's word for a block that does not exist
+    urls = secret_block(ALERT_URLS_BLOCK)
+    if urls is None:
         return settings
-    urls = " ".join(value) if isinstance(value, list) else str(value)
     return replace(settings, alert_urls=tuple(urls.replace(",", " ").split()))
+
+
+def secret_block(name: str) -> str | None:
+    """Return the value of a Prefect Secret block, a list joined by blanks, or None where there is none."""
+    try:
+        value = cast("Secret[Any]", Secret.load(name)).get()
+    except ValueError:  # Prefect's word for a block that does not exist
+        return None
+    return " ".join(value) if isinstance(value, list) else str(value)
 
 
 def show_pulled(pulled: Pulled) -> None:
@@ -269,6 +322,15 @@ def show_pulled(pulled: Pulled) -> None:
     came = f"{pulled.total.landed} new messages" if rows else "Nothing new waited in the inbox"
     problems = "".join(f"\n- {problem}" for problem in pulled.problems)
     create_table_artifact(rows, key="moodline-came-in", description=f"{came}.{problems}")
+
+
+def show_sources(reports: list[PullReport]) -> None:
+    """Leave an artifact that says what came from each live source, and which one stands still."""
+    rows = [{name: value for name, value in report.row().items() if name != "notes"} for report in reports]
+    failed = [report.name for report in reports if report.state == "failed"]
+    came = f"{sum(report.landed.landed for report in reports)} new messages from {len(reports)} live sources"
+    still = f"; not pulled to the end: {', '.join(failed)}" if failed else ""
+    create_table_artifact(rows, key="moodline-pulled", description=f"{came}{still}.")
 
 
 def show_news(news: News, version: str) -> None:

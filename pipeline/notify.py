@@ -13,7 +13,7 @@ import logging
 import os
 import re
 import warnings
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -66,6 +66,35 @@ def append_log(path: Path, alerts: Iterable[Alert]) -> int:
         log.flush()
         os.fsync(log.fileno())
     return len(fresh)
+
+
+def follow_erasures(path: Path, alerts: Iterable[Alert]) -> int:
+    """Make the log say what the alerts say now, as quotes of erased messages go; return how many lines changed.
+
+    The file is replaced whole: killed anywhere, it is the old one or the new. One writer at a time.
+    """
+    if not path.exists():
+        return 0
+    known = {alert.alert_id: alert for alert in alerts}
+    lines = path.read_bytes().splitlines(keepends=True)
+    fresh = [_as_told_now(line, known) for line in lines]
+    if fresh != lines:
+        _replace(path, b"".join(fresh))
+    return sum(old != new for old, new in zip(lines, fresh, strict=True))
+
+
+def _as_told_now(line: bytes, known: Mapping[str, Alert]) -> bytes:
+    alert = known.get(_id_of(line) or "")
+    return line if alert is None or json.loads(line).get("explanation") == alert.explanation else _line(alert)
+
+
+def _replace(path: Path, content: bytes) -> None:
+    draft = path.with_name(f"{path.name}.new")
+    with draft.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    draft.replace(path)
 
 
 def _mend_last_line(log: BinaryIO) -> None:

@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Final, Literal
 
 from models.labels import MOOD_LEVELS, MOODS
+from pipeline.identity import AliasKind
 
 Channel = Literal["review", "tweet", "transcript"]
 Role = Literal["customer", "agent", "bot"]
@@ -44,6 +45,10 @@ class IncomingMessage:
     reach: int | None = None
     origin: str = ""
     line: int = 0
+    edited_at: datetime | None = None
+    """When the source says it last changed; None where it does not say."""
+    known_as: tuple[tuple[AliasKind, str], ...] = ()
+    """What else the source knows the same person by."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +64,18 @@ class RejectedRecord:
     line: int
     reason: str
     record: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Gone:
+    """A message, or a whole thread, that was deleted at its source: what is stored of it is erased."""
+
+    native_id: str | None = None
+    thread: str | None = None
+    changed_at: datetime | None = None
+    """When, if the source says so."""
+    message_id: str | None = None
+    """Of the stored message, where only that is known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +95,8 @@ class Message:
     product: str | None = None
     department: str | None = None
     reach: int | None = None
+    edited_at: datetime | None = None
+    """When the source says it last changed; an older copy never replaces a newer one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +124,8 @@ class Customer:
     plan: str | None = None
     value: float | None = None
     """What the customer is worth over a lifetime, in the company's currency."""
+    owner: str | None = None
+    """Who in the company looks after them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,8 +133,29 @@ class CustomerAlias:
     """One name, address, handle or number by which a source may call a customer."""
 
     customer_id: str
-    kind: Literal["id", "email", "phone", "handle", "name"]
+    kind: AliasKind
     value: str
+
+
+@dataclass(frozen=True, slots=True)
+class Purchase:
+    """What a customer bought. An order's number is an alias, not part of this."""
+
+    purchase_id: str
+    customer_id: str
+    bought_at: datetime
+    product: str | None = None
+    amount: float | None = None
+    """In the company's currency."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How it went on with a customer, as the company's records say."""
+
+    customer_id: str
+    kind: Literal["left", "renewed", "won_back"]
+    happened_at: datetime
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,20 +15,30 @@ from pathlib import Path
 from typing import Any, Final
 
 from models.classifier import Classifier
+from models.release import Release, Releases
 from models.screen import unreadable
-from pipeline import alerts, notify
+from pipeline import alerts, customer_import, notify
 from pipeline.config import Home, Settings
 from pipeline.errors import DeliveryError, SourceError
-from pipeline.identity import AliasKind, customer_id_for, message_id_for, normalise
+from pipeline.identity import AliasKind, customer_id_for, message_id_for, name_parts, names_contradict, normalise
+from pipeline.identity_matching import match_exactly
 from pipeline.mood_model import Parameters
-from pipeline.records import Alert, Customer, CustomerAlias, IncomingMessage, Message, Reading, RejectedRecord
+from pipeline.records import (
+    Alert,
+    CustomerAlias,
+    Gone,
+    IncomingMessage,
+    Message,
+    Reading,
+    RejectedRecord,
+)
 from pipeline.redact import Redactor
 from pipeline.serving import active_classifier
 from pipeline.sources import files, inbox
 from pipeline.sources.content import cleaned
 from pipeline.sources.rows import MOMENT, joined, replay
-from pipeline.sources.spec import Batch, FileSpec
-from pipeline.store import DueDelivery, Landing, LandingCount, Warehouse
+from pipeline.sources.spec import KNOWN_AS, Batch, FileSpec
+from pipeline.store import DueDelivery, GoneMessage, Landing, LandingCount, Warehouse
 from pipeline.track import Histories, track
 
 Progress = Callable[[int, int], None]
@@ -44,6 +54,8 @@ _KEYS: Final = ("id", "thread", "reply_to")
 """Fields that only tell records apart: one that names a person becomes a hash and goes on doing so."""
 _PERSONAL: Final = ("<EMAIL>", "<PHONE>", "<USER>", "<URL>", "<IBAN>", "<SSN>", "<IP>")
 """What is masked outside the text, where long numbers are times, ids and ratings."""
+_Who = tuple[str, str]
+"""A source's word for a person, and the person's name or nothing."""
 _HALF: Final = re.compile("[\ud800-\udfff]")
 _PSEUDONYM: Final = re.compile(r"c_[0-9a-f]{12}")
 
@@ -62,12 +74,18 @@ class Landed:
     quarantined: int = 0
     requarantined: int = 0
     problems: tuple[str, ...] = ()
+    edited: int = 0
+    erased: int = 0
 
     def __add__(self, other: "Landed") -> "Landed":
         counts = {
             f.name: getattr(self, f.name) + getattr(other, f.name) for f in fields(Landed) if f.name != "problems"
         }
         return Landed(**counts, problems=(*self.problems, *other.problems)[:5])
+
+
+NOTHING: Final = Landed()
+"""Nothing came in."""
 
 
 class Lander:
@@ -103,9 +121,15 @@ class Lander:
         batch = replace(batch, messages=[_whole(message) for message in batch.messages])
         customers = self._customers(batch, spec)
         known = {alias.customer_id for alias in customers.values()}
-        messages = [self._message(message, customers) for message in batch.messages]
+        messages = [self._message(message, customers.get(_who(message))) for message in batch.messages]
         rejected = [self._masked(record, customers) for record in batch.rejected]
         aliases = [a for a in customers.values() if a.value not in known]
+        aliases += [
+            CustomerAlias(customers[_who(message)].customer_id, *normalise(word, kind))
+            for message in batch.messages
+            if message.customer
+            for kind, word in message.known_as
+        ]
         count = self._warehouse.land(
             Landing(
                 spec.source,
@@ -115,29 +139,46 @@ class Lander:
                 messages,
                 aliases,
                 rejected,
-                batch.position,
+                batch.position or None,  # a replayed record tells nothing of how far its source was read
                 taken,
                 heard_until,
+                batch.live,
+                [_gone(gone, spec.source) for gone in batch.gone],
             )
         )
         return _landed(batch, rejected, count)
 
-    def _customers(self, batch: Batch, spec: FileSpec) -> dict[str, CustomerAlias]:
-        """Return who each of the source's names means: a known alias's customer, else a new one."""
-        words = {message.customer for message in batch.messages if message.customer}
-        words |= {record.record["customer"] for record in batch.rejected if record.record.get("customer")}
-        names = {word: alias_of(word, spec) for word in words}
-        known = self._warehouse.resolve_customers(names.values())
-        return {word: self._alias(kind, value, known.get((kind, value))) for word, (kind, value) in names.items()}
+    def _customers(self, batch: Batch, spec: FileSpec) -> dict[_Who, CustomerAlias]:
+        """Return whom each of the source's words means: the profile that goes by it, else a new one.
+
+        Somebody who writes from another one's address under a name of their own is another profile.
+        """
+        words = dict.fromkeys(_who(message) for message in batch.messages if message.customer)
+        words |= {(record.record["customer"], ""): None for record in batch.rejected if record.record.get("customer")}
+        aliases = {word: alias_of(word, spec) for word, _ in words}
+        known = self._warehouse.resolve_customers(aliases.values())
+        found = {word: self._alias(*alias, known.get(alias)) for word, alias in aliases.items()}
+        named = {found[word].customer_id for word, name in words if name}
+        names = self._warehouse.identities.names(named) if named else {}
+        return {who: self._named(found[who[0]], who[1], names) for who in words}
 
     def _alias(self, kind: AliasKind, value: str, customer: str | None) -> CustomerAlias:
         if kind == "id" and _PSEUDONYM.fullmatch(value):
             return CustomerAlias(value, kind, value)
         return CustomerAlias(customer or customer_id_for(kind, value, self._key), kind, value)
 
-    def _message(self, incoming: IncomingMessage, customers: dict[str, CustomerAlias]) -> Message:
-        person = customers.get(incoming.customer or "")
-        own = [incoming.customer] if incoming.customer and incoming.customer.lower() in incoming.text.lower() else []
+    def _named(self, alias: CustomerAlias, name: str, names: dict[str, list[str]]) -> CustomerAlias:
+        if not name or alias.kind == "id":
+            return alias
+        if names_contradict(names.get(alias.customer_id, ()), [name]):
+            same = " ".join(sorted(name_parts(name)))
+            return replace(alias, customer_id=customer_id_for("name", f"{alias.value}\0{same}", self._key))
+        names.setdefault(alias.customer_id, []).append(name)
+        return alias
+
+    def _message(self, incoming: IncomingMessage, person: CustomerAlias | None) -> Message:
+        words, lower = (incoming.customer or "", *(word for _, word in incoming.known_as)), incoming.text.lower()
+        own = [word for word in words if word and word.lower() in lower]
         return Message(
             message_id_for(
                 incoming.source,
@@ -156,18 +197,30 @@ class Lander:
             _metadata("product", incoming.product),
             _metadata("department", incoming.department),
             incoming.reach,
+            incoming.edited_at,
         )
 
-    def _masked(self, rejected: RejectedRecord, customers: dict[str, CustomerAlias]) -> RejectedRecord:
+    def _masked(self, rejected: RejectedRecord, customers: dict[_Who, CustomerAlias]) -> RejectedRecord:
         record = {
             name: self._redactor.mask(value) if name in _FREE_TEXT else _metadata(name, value) or ""
             for name, value in rejected.record.items()
-            if name != "customer"
+            if name != "customer" and name not in KNOWN_AS
         }
         if rejected.record.get("customer"):
-            record["customer"] = customers[rejected.record["customer"]].customer_id
+            record["customer"] = customers[rejected.record["customer"], ""].customer_id
         reason = self._redactor.mask(rejected.reason)
         return replace(rejected, reason=reason, record={**record, **_key_of(rejected)})
+
+
+def _who(message: IncomingMessage) -> _Who:
+    """Return by what a person is known at landing: the source's word, and their name where the source tells it."""
+    return message.customer or "", next((word for kind, word in message.known_as if kind == "name"), "")
+
+
+def _gone(gone: Gone, source: str) -> GoneMessage:
+    """Return what is stored of a message or thread that its source has deleted."""
+    message_id = message_id_for(source, gone.native_id) if gone.native_id else gone.message_id
+    return GoneMessage(message_id, _metadata("thread", gone.thread), gone.changed_at)
 
 
 def _whole(incoming: IncomingMessage) -> IncomingMessage:
@@ -223,6 +276,8 @@ def _landed(batch: Batch, rejected: Sequence[RejectedRecord], count: LandingCoun
         count.quarantined,
         count.requarantined,
         problems,
+        count.edited,
+        count.erased,
     )
 
 
@@ -315,41 +370,19 @@ def options_of(spec: FileSpec) -> dict[str, str]:
     return {name: value if isinstance(value, str) else json.dumps(value) for name, value in stated.items()}
 
 
-def import_customers(rows: Iterable[dict[str, str]], warehouse: Warehouse, customer_key: str) -> int:
+def import_customers(rows: Iterable[customer_import.Row], warehouse: Warehouse, customer_key: str) -> int:
     """Store what the company knows of its customers, and every name by which a source may call them.
 
-    ``rows`` map ``id``, ``name``, ``email``, ``phone``, ``handle``, ``segment``, ``plan``, ``value``. Returns how many
-    rows are new or changed.
+    ``rows`` map fields of ``customer_import.FIELDS`` to values. Whoever wrote before under one of the addresses is
+    matched. Returns how many rows are new or changed.
 
     Raises:
-        SourceError: a row has nothing to know the customer by, or a value that is no number.
+        SourceError: a row has nothing to know the customer by, or a number or time that is none.
     """
-    customers: list[Customer] = []
-    aliases: list[CustomerAlias] = []
-    for number, row in enumerate(rows, 2):
-        customer_id = _customer_id(number, row, customer_key)
-        customers.append(Customer(customer_id, row.get("segment"), row.get("plan"), _value(number, row.get("value"))))
-        aliases += [
-            CustomerAlias(customer_id, kind, normalise(row[kind], kind)[1]) for kind in _ALIASES if row.get(kind)
-        ]
-    return warehouse.save_customers(customers, aliases)
-
-
-_ALIASES: Final[tuple[AliasKind, ...]] = ("id", "email", "phone", "handle", "name")
-
-
-def _customer_id(number: int, row: dict[str, str], key: str) -> str:
-    for kind in _ALIASES[:4]:
-        if row.get(kind):
-            return customer_id_for(*normalise(row[kind], kind), key)
-    raise SourceError(f"customers line {number}: no id, e-mail, phone or handle; say --map id=COLUMN or email=COLUMN")
-
-
-def _value(number: int, text: str | None) -> float | None:
-    try:
-        return float(text.replace(",", "")) if text else None
-    except ValueError as error:
-        raise SourceError(f"customers line {number}: value {text!r} is not a number") from error
+    found = customer_import.records(rows, customer_key)
+    changed = warehouse.save_customers(found.customers, found.aliases, found.purchases, found.outcomes)
+    match_exactly(warehouse)
+    return changed
 
 
 @dataclass(frozen=True, slots=True)
@@ -401,6 +434,18 @@ def follow(
     return len(customers)
 
 
+def replay_moods(warehouse: Warehouse, home: Home, settings: Settings, progress: Progress = quiet) -> int:
+    """Track again whoever a merge, split or erasure touched, by the readings that are shown now; return how many.
+
+    Those with a message that is not read yet wait for the next run.
+    """
+    if warehouse.version is None:
+        return 0
+    release = Release.read(Releases(home.releases).find(warehouse.version))
+    parameters = Parameters.load().with_prior(tuple(release.mood_prior))
+    return follow(warehouse, parameters, release.version, settings, progress)
+
+
 def parameters_for(classifier: Classifier) -> Parameters:
     """Return the shipped mood model, with the mood prior of the release whose readings it takes."""
     return Parameters.load().with_prior(tuple(classifier.release.mood_prior))
@@ -422,6 +467,13 @@ def alert(warehouse: Warehouse, settings: Settings) -> alerts.AlertChanges:
     return found
 
 
+def hide_erased(home: Home, warehouse: Warehouse) -> None:
+    """Take texts that were erased since the last run out of the log of alerts and of every snapshot."""
+    notify.follow_erasures(home.alerts_log, warehouse.alerts())
+    if warehouse.shows_erased():
+        warehouse.publish()
+
+
 @dataclass(frozen=True, slots=True)
 class Notified:
     """What left the house: alerts written to the log, delivered, and the problems with those that were not."""
@@ -436,7 +488,9 @@ def deliver(home: Home, warehouse: Warehouse, settings: Settings) -> Notified:
 
     A delivery is marked before it is sent: a crash in between leaves it unconfirmed, and it is never sent again.
     """
-    logged = notify.append_log(home.alerts_log, warehouse.alerts())
+    every = warehouse.alerts()
+    notify.follow_erasures(home.alerts_log, every)
+    logged = notify.append_log(home.alerts_log, every)
     urls = {notify.receiver(url): url for url in settings.alert_urls}
     due = [delivery for delivery in warehouse.due_deliveries() if delivery.target in urls]
     names = warehouse.names([delivery.alert.customer_id for delivery in due])
@@ -489,13 +543,18 @@ class RunReport:
         }
 
 
-def run(home: Home, warehouse: Warehouse, settings: Settings, step: Callable[[str], Progress]) -> RunReport:
-    """Make one pass: pull, redact, score, track, alert, notify, publish.
+def run(
+    home: Home, warehouse: Warehouse, settings: Settings, step: Callable[[str], Progress], pulled: Landed = NOTHING
+) -> RunReport:
+    """Make one pass: take the inbox, redact, score, track, alert, notify, publish.
 
-    ``step`` is told the name of each step as it begins and returns where its progress goes.
+    ``step`` is told the name of each step as it begins and returns where its progress goes; ``pulled`` is what live
+    sources brought just before, which the report counts too.
     """
     run_id = warehouse.start_run()
-    pulled = take_inbox(home, warehouse, Lander.of(warehouse, settings), step("pull"))
+    taken = take_inbox(home, warehouse, Lander.of(warehouse, settings), step("pull"))
+    pulled = replace(taken + pulled, problems=(*taken.problems, *pulled.problems))
+    match_exactly(warehouse)
     classifier = active_classifier(home)
     read = score(warehouse, classifier, step("score"))
     tracked = follow(warehouse, parameters_for(classifier), classifier.version, settings, step("track"))

@@ -17,32 +17,49 @@ import pyarrow as pa
 from pipeline import warehouse_rows as rows
 from pipeline.config import Home
 from pipeline.errors import StoreError
-from pipeline.records import Alert, Customer, CustomerAlias, CustomerMood, LedgerEntry, MoodPoint, Reading
+from pipeline.records import (
+    Alert,
+    Customer,
+    CustomerAlias,
+    CustomerMood,
+    LedgerEntry,
+    MoodPoint,
+    Outcome,
+    Purchase,
+    Reading,
+)
 from pipeline.snapshot import Snapshot, snapshot_path
-from pipeline.warehouse_database import Database, now
+from pipeline.warehouse_database import Database, now, rewrite
+from pipeline.warehouse_identity import IdentityStore
 from pipeline.warehouse_lock import WriterLock
-from pipeline.warehouse_publish import publish
+from pipeline.warehouse_publish import publish, snapshots_before_erasure
 from pipeline.warehouse_records import (
     DeliveryState,
     DueDelivery,
+    GoneMessage,
     Label,
     LabelledMessage,
     Landing,
     LandingCount,
     MessageEffect,
+    PullNote,
     QuarantinedRecord,
+    SourceFigures,
 )
 
 __all__ = [
     "DeliveryState",
     "DueDelivery",
+    "GoneMessage",
     "Label",
     "LabelledMessage",
     "Landing",
     "LandingCount",
     "MessageEffect",
+    "PullNote",
     "QuarantinedRecord",
     "Snapshot",
+    "SourceFigures",
     "Warehouse",
     "snapshot_path",
 ]
@@ -103,6 +120,11 @@ class Warehouse:
         self.close()
 
     @property
+    def identities(self) -> IdentityStore:
+        """Who is who: aliases that people share, decisions, suggestions."""
+        return IdentityStore(self._database)
+
+    @property
     def revision(self) -> int:
         """How often what a snapshot shows has changed."""
         return int(self._revision()[0])
@@ -126,20 +148,32 @@ class Warehouse:
     def land(self, batch: Landing) -> LandingCount:
         """Store a batch whole: messages, new customers and aliases, bad records, the source's cursor, a taken file.
 
-        A message or bad record that is known already is left as it was.
+        A message or bad record that is known already is left as it was; only a live source's edits and deletions
+        change messages, and take their readings away.
         """
         messages = rows.message_table(batch.messages)
         aliases = rows.alias_table(batch.aliases)
         bad = rows.quarantine_table(batch.quarantined)
-        tables = {"incoming_message": messages, "incoming_alias": aliases, "incoming_quarantine": bad}
+        gone = rows.gone_table(batch.gone)
+        tables = {
+            "incoming_message": messages,
+            "incoming_alias": aliases,
+            "incoming_quarantine": bad,
+            "incoming_gone": gone,
+        }
         with self._database.transaction(**tables):
             changes = self._save_source(batch)
+            edited = self._follow_edits() if batch.live else 0
             landed = self._database.change("land_messages", {"now": now()})
             changes += landed + self._database.change("add_customers_heard") + self._database.change("add_aliases")
             quarantined = self._database.change("add_quarantine", {"now": now()})
+            erased = self._follow_deletions(batch) if batch.gone else 0
             self._advance(batch)
-            self._bump(changes + quarantined)
-        return LandingCount(landed, len(batch.messages) - landed, quarantined, len(batch.quarantined) - quarantined)
+            self._bump(changes + quarantined + edited + erased)
+            if erased:
+                self._database.run("note_erasure")
+        known = len(batch.messages) - landed - edited
+        return LandingCount(landed, known, quarantined, len(batch.quarantined) - quarantined, edited, erased)
 
     def position(self, source: str) -> str | None:
         """Return how far a source has been read, in the source's own terms; None at its beginning."""
@@ -149,6 +183,27 @@ class Warehouse:
     def is_taken(self, source: str, digest: str) -> bool:
         """Tell whether a file with this content has landed whole from this source."""
         return self._database.row("find_taken_file", {"source": source, "digest": digest}) is not None
+
+    def absent(self, source: str, begin: datetime, end: datetime, seen: Iterable[str]) -> tuple[list[str], int]:
+        """Return the source's messages sent between two times that are not among ``seen``, and how many were sent."""
+        present = rows.text_table(("message_id",), ((name,) for name in seen))
+        values = {"source": source, "begin": rows.stored(begin), "end": rows.stored(end)}
+        with self._database.incoming(incoming_seen=present):
+            found = self._database.rows("find_absent", values)
+        return [name for name, is_seen in found if not is_seen], len(found)
+
+    def _follow_edits(self) -> int:
+        self._database.run("stage_edits")
+        self._database.run("delete_edited_readings")
+        self._database.run("delete_edited_abstentions")
+        return self._database.change("edit_messages")
+
+    def _follow_deletions(self, batch: Landing) -> int:
+        self._database.run("stage_erasures", {"source": batch.source})
+        self._database.run("delete_erased_readings")
+        self._database.run("delete_erased_abstentions")
+        self._database.run("erase_quotes")
+        return self._database.change("erase_messages", {"why": "gone"})
 
     def _save_source(self, batch: Landing) -> int:
         known = self._database.row("find_source", {"source": batch.source})
@@ -176,26 +231,91 @@ class Warehouse:
             values = {"source": batch.source, "digest": digest, "name": name, "now": now()}
             self._database.run("add_taken_file", values)
 
+    # --- pulls of live sources ---------------------------------------------------------------------------------
+
+    def start_pull(self, source: str) -> str:
+        """Note that a pull of a source begins and return its id. Notes of pulls are no change of the warehouse."""
+        pull_id = f"p_{uuid.uuid4().hex[:12]}"
+        self._database.run("start_pull", {"pull_id": pull_id, "source": source, "now": now()})
+        return pull_id
+
+    def finish_pull(
+        self,
+        pull_id: str,
+        state: str,
+        error: str | None,
+        counts: Mapping[str, int],
+        newest: datetime | None,
+        shape: str,
+        notes: Sequence[str],
+    ) -> None:
+        """Note how a pull went. ``counts``: requests, read, landed, edited, erased, quarantined."""
+        values = {"pull_id": pull_id, "state": state, "error": error, "newest": newest and rows.stored(newest)}
+        more = {"shape": shape, "notes": list(notes), "now": now()}
+        self._database.run("finish_pull", {**values, **more, **counts})
+
+    def shapes(self, source: str) -> list[str]:
+        """Return how the records of a source's last pulls looked, as JSON."""
+        return [shape for (shape,) in self._database.rows("find_shapes", {"source": source})]
+
+    def last_pulls(self) -> dict[str, PullNote]:
+        """Return each source's last pull."""
+        return {note.source: note for note in map(rows.pull_of, self._database.rows("find_last_pulls"))}
+
+    def last_complete_pulls(self) -> dict[str, datetime]:
+        """Return when each source was last pulled to its end (UTC)."""
+        return {source: rows.aware(at) for source, at in self._database.rows("find_complete_pulls")}
+
+    def source_figures(self) -> dict[str, SourceFigures]:
+        """Return what is stored of each source."""
+        found = self._database.rows("count_sources", {"now": now()})
+        return {
+            source: SourceFigures(messages, bad, newest and rows.aware(newest), day, usual)
+            for source, messages, bad, newest, day, usual in found
+        }
+
+    def stored_messages(self, source: str | None, size: int = 4096) -> Iterator[dict[str, Any]]:
+        """Yield the stored messages (masked), of one source or of all, in the order of source, time and id."""
+        result = self._database.stream("list_messages", {"source": source})
+        try:
+            columns = [column[0] for column in result.description]
+            while chunk := result.fetchmany(size):
+                for row in chunk:
+                    yield dict(zip(columns, row, strict=True))
+        finally:
+            result.close()
+
     # --- customers ---------------------------------------------------------------------------------------------
 
     def resolve_customers(self, names: Iterable[tuple[str, str]]) -> dict[tuple[str, str], str]:
-        """Return the customer of each known (kind, value), both normalised; the unknown are left out."""
+        """Return the profile of each known (kind, value), both normalised.
+
+        The unknown are left out, and those by which several profiles go.
+        """
         wanted = rows.text_table(("kind", "value"), dict.fromkeys(names))
         with self._database.incoming(incoming_name=wanted):
             return {(kind, value): customer for kind, value, customer in self._database.rows("find_customers")}
 
-    def save_customers(self, customers: Iterable[Customer], aliases: Iterable[CustomerAlias] = ()) -> int:
+    def save_customers(
+        self,
+        customers: Iterable[Customer],
+        aliases: Iterable[CustomerAlias] = (),
+        purchases: Iterable[Purchase] = (),
+        outcomes: Iterable[Outcome] = (),
+    ) -> int:
         """Store what the company knows of customers and return how many rows are new or changed.
 
-        A field that is None keeps what was known; an alias that is known keeps its customer.
+        A field that is None keeps what was known.
         """
         tables = {
             "incoming_customer": rows.customer_table(customers),
             "incoming_alias": rows.alias_table(aliases),
             "incoming_message": rows.message_table(()),
+            "incoming_purchase": rows.purchase_table(purchases),
+            "incoming_outcome": rows.outcome_table(outcomes),
         }
         with self._database.transaction(**tables):
-            statements = ("save_customers", "add_customers_heard", "add_aliases")
+            statements = ("save_customers", "add_customers_heard", "add_aliases", "save_purchases", "save_outcomes")
             changes = sum(self._database.change(name) for name in statements)
             self._bump(changes)
         return changes
@@ -426,7 +546,7 @@ class Warehouse:
     def publish(self, keep: int = 3) -> Path:
         """Make the warehouse's present state the home's newest snapshot and return its path.
 
-        Does nothing when it is that already. The newest ``keep`` snapshots stay.
+        Does nothing when it is that already. The newest ``keep`` snapshots stay, but none from before an erasure.
 
         Raises:
             StoreError: the warehouse is in memory, or the snapshot cannot be written.
@@ -434,6 +554,24 @@ class Warehouse:
         if self._home is None:
             raise StoreError("a warehouse in memory has no place for snapshots; open one with a home to publish")
         return publish(self._database, self._home, keep)
+
+    def shows_erased(self) -> bool:
+        """Tell whether a published snapshot may still show a text that was erased since."""
+        return self._home is not None and bool(snapshots_before_erasure(self._database, self._home))
+
+    def rewrite(self) -> None:
+        """Write the warehouse's file anew, so that nothing that was erased lingers in it; slow, and rarely needed.
+
+        Raises:
+            StoreError: the file cannot be read, or there is no room for the copy.
+        """
+        if self._home is None:
+            return
+        self._database.close()
+        try:
+            rewrite(self._home.warehouse)
+        finally:
+            self._database = Database.open(self._home.warehouse)
 
     def _revision(self) -> tuple[Any, ...]:
         return self._row("find_revision")

@@ -1,5 +1,6 @@
 """The warehouse's DuckDB connection: named statements, transactions, bulk rows, migrations."""
 
+import os
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -143,6 +144,34 @@ class Database:
             name = f"pipeline/sql/migrations/{path.name}"
             _execute(self.connection, name, path.read_text(encoding="utf-8"), None)
             self.run("record_migration", {"number": number, "name": path.stem, "now": now()})
+
+
+def rewrite(path: Path) -> None:
+    """Write a DuckDB file anew and swap it in, so that nothing that was deleted lingers in its free space.
+
+    Nobody may have it open meanwhile. Needs as much space again; killed anywhere, the file is the old one or the new.
+
+    Raises:
+        StoreError: it cannot be read, or there is no room for the copy.
+    """
+    fresh = path.with_name(f"{path.name}.rewriting")
+    fresh.unlink(missing_ok=True)
+    try:
+        with duckdb.connect(config=_CONFIG) as connection:
+            # ATTACH takes no bound parameter: the paths are quoted.
+            for name, file, option in (("old", path, "(READ_ONLY)"), ("fresh", fresh, "")):
+                quoted = str(file).replace("'", "''")
+                connection.execute(f"ATTACH '{quoted}' AS {name} {option}")
+            connection.execute("USE fresh")
+            connection.execute("COPY FROM DATABASE old TO fresh")
+            connection.execute("USE memory")
+            connection.execute("DETACH fresh")
+    except duckdb.Error as error:
+        fresh.unlink(missing_ok=True)
+        raise StoreError(f"{path}: cannot be written anew ({error}); it stays as it was") from error
+    with fresh.open("rb") as written:
+        os.fsync(written.fileno())
+    fresh.replace(path)
 
 
 def _migrations() -> Iterator[tuple[int, Path]]:

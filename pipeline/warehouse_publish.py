@@ -6,6 +6,7 @@ between, the pointer still names a whole snapshot. Readers of an older one keep 
 
 import hashlib
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -36,30 +37,56 @@ _TABLES: Final = (
     "publish_about",
 )
 _BUILDING: Final = ".building"
+_NAME: Final = re.compile(r"moodline-(\d+)-([0-9a-f]+-[0-9a-f]+)\.duckdb")
+"""Revision, and digests of warehouse and form."""
 
 
 def publish(database: Database, home: Home, keep: int) -> Path:
     """Bring the home's newest snapshot up to date with the warehouse and return its path.
 
-    Nothing is built when the newest one shows this state already. Of older snapshots ``keep - 1`` stay.
+    Nothing is built when the newest one shows this state already. Of older snapshots ``keep - 1`` stay, and none
+    from before a text was last erased.
     """
     home.snapshots.mkdir(parents=True, exist_ok=True)
     path = home.snapshots / _name(database)
     if not path.exists():
         _build(database, path)
     _point(home.snapshots / POINTER, path.name)
+    for outdated in snapshots_before_erasure(database, home):
+        _remove(outdated)
     _trim(home.snapshots, path, keep)
     return path
 
 
+def snapshots_before_erasure(database: Database, home: Home) -> list[Path]:
+    """Return the snapshots that may show a text that was erased since.
+
+    Once anything was, those of another warehouse or an older Moodline are among them.
+    """
+    *_, erased = _revision(database)
+    if not erased:
+        return []
+    parts = [(path, _NAME.fullmatch(path.name)) for path in home.snapshots.glob("moodline-*.duckdb")]
+    ours = _made_of(database)
+    return [path for path, name in parts if name and (name[2] != ours or int(name[1]) < erased)]
+
+
 def _name(database: Database) -> str:
     """Name a state: its revision, a digest of the warehouse's own id, and the form of the snapshot."""
+    number, *_ = _revision(database)
+    return f"moodline-{number}-{_made_of(database)}.duckdb"
+
+
+def _made_of(database: Database) -> str:
+    _, warehouse, *_ = _revision(database)
+    return f"{hashlib.blake2b(warehouse.encode(), digest_size=4).hexdigest()}-{snapshot_form()}"
+
+
+def _revision(database: Database) -> tuple[Any, ...]:
     row = database.row("find_revision")
     if row is None:
         raise StoreError("the warehouse has lost its revision; move it away and import again")
-    number, warehouse, _ = row
-    digest = hashlib.blake2b(warehouse.encode(), digest_size=4).hexdigest()
-    return f"moodline-{number}-{digest}-{snapshot_form()}.duckdb"
+    return row
 
 
 def _build(database: Database, path: Path) -> None:

@@ -11,6 +11,15 @@ DeliveryState = Literal["due", "sending", "sent", "failed", "unconfirmed"]
 
 
 @dataclass(frozen=True, slots=True)
+class GoneMessage:
+    """A stored message, or all of a thread's, that was deleted at its source; ``edited_at`` is when, if it says so."""
+
+    message_id: str | None = None
+    thread_id: str | None = None
+    edited_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Landing:
     """One batch from a source, masked and named, which lands whole or not at all.
 
@@ -28,16 +37,47 @@ class Landing:
     position: str | None = None
     taken: tuple[str, str] | None = None
     heard_until: datetime | None = None
+    live: bool = False
+    """A known message whose text or rating differs is an edit: the newer copy replaces the older one."""
+    gone: Sequence[GoneMessage] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class LandingCount:
-    """What a landing brought: new and known messages, new and known bad records."""
+    """What a landing brought: new and known messages, new and known bad records, edits and deletions followed."""
 
     landed: int = 0
     duplicates: int = 0
     quarantined: int = 0
     requarantined: int = 0
+    edited: int = 0
+    erased: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class PullNote:
+    """How a pull of a live source went; times in UTC. ``error`` and ``notes`` are masked."""
+
+    source: str
+    started_at: datetime
+    finished_at: datetime | None
+    state: str
+    error: str | None
+    landed: int
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SourceFigures:
+    """What the warehouse holds of one source."""
+
+    messages: int
+    quarantined: int
+    newest_at: datetime | None
+    last_day: int
+    """Messages of the last 24 hours."""
+    usual_day: float
+    """Messages a day over the 28 days before that."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,10 +20,20 @@ from pipeline.records import (
     LedgerEntry,
     Message,
     MoodPoint,
+    Outcome,
+    Purchase,
     Reading,
     RejectedRecord,
 )
-from pipeline.warehouse_records import DueDelivery, Label, LabelledMessage, MessageEffect, QuarantinedRecord
+from pipeline.warehouse_records import (
+    DueDelivery,
+    GoneMessage,
+    Label,
+    LabelledMessage,
+    MessageEffect,
+    PullNote,
+    QuarantinedRecord,
+)
 
 _TEXT: Final = pa.string()
 _REAL: Final = pa.float64()
@@ -50,9 +60,19 @@ _MESSAGE: Final[_Columns] = {
     "product": _TEXT,
     "department": _TEXT,
     "reach": _WHOLE,
+    "edited_at": _TIME,
 }
+_GONE: Final[_Columns] = {"message_id": _TEXT, "thread_id": _TEXT, "edited_at": _TIME}
 _ALIAS: Final[_Columns] = {"kind": _TEXT, "value": _TEXT, "customer_id": _TEXT}
-_CUSTOMER: Final[_Columns] = {"customer_id": _TEXT, "segment": _TEXT, "plan": _TEXT, "value": _REAL}
+_CUSTOMER: Final[_Columns] = {"customer_id": _TEXT, "segment": _TEXT, "plan": _TEXT, "value": _REAL, "owner": _TEXT}
+_PURCHASE: Final[_Columns] = {
+    "purchase_id": _TEXT,
+    "customer_id": _TEXT,
+    "bought_at": _TIME,
+    "product": _TEXT,
+    "amount": _REAL,
+}
+_OUTCOME: Final[_Columns] = {"customer_id": _TEXT, "kind": _TEXT, "happened_at": _TIME}
 _READING: Final[_Columns] = {
     "message_id": _TEXT,
     "version": _TEXT,
@@ -125,14 +145,29 @@ def message_table(messages: Iterable[Message]) -> pa.Table:
     return _table({m.message_id: m for m in reversed(list(messages))}.values(), _MESSAGE)
 
 
+def gone_table(gone: Iterable[GoneMessage]) -> pa.Table:
+    """Return messages and threads that were deleted at their source as a table."""
+    return _table(gone, _GONE)
+
+
 def alias_table(aliases: Iterable[CustomerAlias]) -> pa.Table:
-    """Return aliases as a table, the first of each kind and value."""
-    return _table({(a.kind, a.value): a for a in reversed(list(aliases))}.values(), _ALIAS)
+    """Return aliases as a table, each once."""
+    return _table(dict.fromkeys(aliases), _ALIAS)
 
 
 def customer_table(customers: Iterable[Customer]) -> pa.Table:
     """Return customers as a table, the last of each id."""
     return _table({c.customer_id: c for c in customers}.values(), _CUSTOMER)
+
+
+def purchase_table(purchases: Iterable[Purchase]) -> pa.Table:
+    """Return purchases as a table, the last of each id."""
+    return _table({p.purchase_id: p for p in purchases}.values(), _PURCHASE)
+
+
+def outcome_table(outcomes: Iterable[Outcome]) -> pa.Table:
+    """Return outcomes as a table, each once."""
+    return _table(dict.fromkeys(outcomes), _OUTCOME)
 
 
 def reading_table(readings: Iterable[Reading]) -> pa.Table:
@@ -234,6 +269,13 @@ def quarantined_of(row: Sequence[Any]) -> QuarantinedRecord:
     quarantine_id, source, channel, origin, line, reason, record, quarantined_at, replayed_at = row
     rejected = RejectedRecord(source, channel, origin, line, reason, json.loads(record))
     return QuarantinedRecord(quarantine_id, rejected, aware(quarantined_at), replayed_at and aware(replayed_at))
+
+
+def pull_of(row: Sequence[Any]) -> PullNote:
+    """Return the note of a pull from a row of ``find_last_pulls``."""
+    source, started_at, finished_at, state, error, landed, notes = row
+    finished = finished_at and aware(finished_at)
+    return PullNote(source, aware(started_at), finished, state, error, landed, tuple(notes))
 
 
 def labelled_of(row: Sequence[Any]) -> LabelledMessage:

@@ -6,9 +6,13 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-STAGES = ("sources", "redact", "track", "alerts", "notify")
-BASE = ("records", "config", "errors", "identity", "mood_model")
-STORE = ("store", "snapshot", *(f"warehouse_{part}" for part in ("database", "lock", "publish", "records", "rows")))
+STAGES = ("sources", "redact", "track", "alerts", "notify", "customer_import", "identity_suggest")
+BASE = ("records", "config", "errors", "identity", "identity_decisions", "mood_model")
+STORE = (
+    "store",
+    "snapshot",
+    *(f"warehouse_{part}" for part in ("database", "identity", "lock", "publish", "records", "rows")),
+)
 
 
 def imports(path: Path) -> set[str]:

@@ -8,9 +8,10 @@ from datetime import datetime, timedelta
 from typing import Final, Protocol, cast, get_args
 
 from pipeline.errors import SourceError
+from pipeline.identity import AliasKind
 from pipeline.records import Channel, IncomingMessage, RejectedRecord, Role
 from pipeline.sources.content import cleaned, is_damage
-from pipeline.sources.spec import FileSpec, shorten
+from pipeline.sources.spec import KNOWN_AS, FileSpec, shorten
 from pipeline.sources.times import Survey, TimeFault, TimeReader
 
 LONGEST_FIELD: Final = 100_000
@@ -131,12 +132,13 @@ class Mapper:
             self._check_characters(name, value)
         role = self._role(fields.get("role"))
         native, thread = fields.get("id"), self._thread(fields)
+        known_as = self._known_as(fields) if role == "customer" else ()
         return IncomingMessage(
             source=self._spec.source,
             channel=self._channel(fields.get("channel")),
             text=self._text(fields),
             sent_at=self._time(fields.get("time"), entry.offset),
-            customer=fields.get("customer"),
+            customer=fields.get("customer") or next((word for kind, word in known_as if kind != "name"), None),
             native_id=native,
             role=role,
             author=fields.get("author") if role != "customer" else None,
@@ -147,7 +149,13 @@ class Mapper:
             reach=self._reach(fields.get("reach")),
             origin=self._origin,
             line=entry.line,
+            known_as=known_as,
         )
+
+    def _known_as(self, fields: Mapping[str, str]) -> tuple[tuple[AliasKind, str], ...]:
+        """Return what else the person is known by; a requester's id means nothing outside its source."""
+        own = {"requester": f"{self._spec.source}:"}
+        return tuple((kind, own.get(kind, "") + fields[kind]) for kind in KNOWN_AS if kind in fields)
 
     def _with_moment(self, entry: Entry, fields: Mapping[str, str]) -> Mapping[str, str]:
         """Add the time that was read, so that a replay need not settle the file's format from one value."""

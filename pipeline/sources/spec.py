@@ -7,7 +7,8 @@ from functools import lru_cache
 from typing import Final
 
 from pipeline.errors import SourceError
-from pipeline.records import Channel, IncomingMessage, RejectedRecord
+from pipeline.identity import AliasKind
+from pipeline.records import Channel, Gone, IncomingMessage, RejectedRecord
 
 FIELDS: Final = {
     "text": "what was written; several columns may be joined: text=title+text",
@@ -23,8 +24,17 @@ FIELDS: Final = {
     "department": "sales, service, returns …",
     "reach": "followers of the writer",
     "reply_to": "id of the message that it answers; threads are made from it",
+    "requester": "the source's id of who wrote it, where the customer is something else",
+    "email": "an e-mail address of the customer",
+    "phone": "a phone number of the customer",
+    "handle": "a @handle of the customer",
+    "order": "the order that it is about",
+    "name": "the customer's name",
 }
 """Every field that a column can be mapped to, with what it means."""
+
+KNOWN_AS: Final[tuple[AliasKind, ...]] = ("requester", "email", "phone", "handle", "order", "name")
+"""Fields by which the same customer is known elsewhere; like ``title`` they are never taken unasked."""
 
 _SYNONYMS: Final[Mapping[str, tuple[str, ...]]] = {
     "text": (
@@ -96,6 +106,10 @@ class Batch:
     """``FILE:LINE`` of the last record."""
     bytes_read: int = 0
     bytes_total: int = 0
+    gone: Sequence[Gone] = ()
+    """What a live source has deleted."""
+    live: bool = False
+    """From a live source: a known message that differs was edited there."""
 
 
 def parse_mapping(items: str | Sequence[str]) -> dict[str, str]:
@@ -146,8 +160,8 @@ def resolve(spec: FileSpec, columns: Sequence[str], name: str) -> dict[str, tupl
 
 
 def automatic(field_name: str, index: Mapping[str, str]) -> str | None:
-    """Return the column that carries the field's own name or a usual synonym; ``title`` is never taken unasked."""
-    if field_name == "title":
+    """Return the column that carries the field's own name or a usual synonym, for a field that is taken unasked."""
+    if field_name == "title" or field_name in KNOWN_AS:
         return None
     return next((index[key] for key in _known_as(field_name) if key in index), None)
 

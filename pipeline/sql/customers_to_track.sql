@@ -1,8 +1,8 @@
--- Customers whose newest mood was computed from something else than what lies here now: other messages (they never
--- change, so their ids say all), another time heard until, another worth, another version or other parameters.
+-- Customers whose newest mood was computed from something else than what lies here now: other messages (an id
+-- and its revision say all), another time heard until, another worth, another version or other parameters.
 -- Those with a message that this version has not come to yet wait: a customer's line never mixes versions.
 WITH present AS (
-    SELECT customer_id, hash(sum(hash(message_id)), max(heard_until), any_value(value)) AS inputs
+    SELECT customer_id, hash(sum(hash(message_id, revision)), max(heard_until), any_value(value)) AS inputs
     FROM tracked_message
     GROUP BY customer_id
 ),
@@ -15,7 +15,7 @@ stale AS MATERIALIZED (
 ),
 unread AS (
     SELECT m.customer_id
-    FROM message AS m
+    FROM attributed_message AS m
     WHERE
         m.role = 'customer' AND m.text <> '' AND m.customer_id IN (SELECT customer_id FROM stale)
         AND NOT EXISTS (SELECT 1 FROM reading AS r WHERE r.message_id = m.message_id AND r.version = $version)

@@ -1,1 +1,1 @@
-SELECT number, warehouse, version FROM revision;
+SELECT number, warehouse, version, erased FROM revision;

@@ -4,12 +4,12 @@ WITH named AS (
         customer_id,
         first(
             CASE kind WHEN 'handle' THEN '@' || value ELSE value END
-            ORDER BY list_position(['name', 'handle', 'email', 'id', 'phone'], kind), value
+            ORDER BY coalesce(list_position(['name', 'handle', 'email', 'id', 'phone'], kind), 9), value
         ) AS name
-    FROM customer_alias
+    FROM known_alias
     GROUP BY customer_id
 )
 SELECT c.customer_id, coalesce(n.name, c.customer_id) AS name, c.segment, c.plan, c.value
-FROM customer AS c
+FROM known_customer AS c
 LEFT JOIN named AS n USING (customer_id)
 ORDER BY c.customer_id;

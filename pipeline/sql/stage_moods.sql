@@ -1,7 +1,7 @@
 -- The incoming states with the digest of what they were computed from; the same digest as in customers_to_track.sql.
 CREATE OR REPLACE TEMP TABLE staged_mood AS
 WITH present AS (
-    SELECT customer_id, hash(sum(hash(message_id)), max(heard_until), any_value(value)) AS inputs
+    SELECT customer_id, hash(sum(hash(message_id, revision)), max(heard_until), any_value(value)) AS inputs
     FROM tracked_message
     WHERE customer_id IN (SELECT customer_id FROM incoming_mood)
     GROUP BY customer_id

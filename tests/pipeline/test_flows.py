@@ -15,6 +15,8 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
+from standin.cases import REST, stand_in
+from standin.providers import SECRET
 
 from pipeline.config import REPOSITORY, Home, Settings
 from pipeline.store import Snapshot, Warehouse, snapshot_path
@@ -173,6 +175,25 @@ def test_pull_counts_sources_and_shows_no_unmasked_text(flows, home):
     assert (again.sources, again.total.read) == ({}, 0)
 
 
+def test_a_live_source_is_one_task_and_what_is_wrong_with_it_is_in_the_report(flows, home, monkeypatch):
+    from prefect.logging import disable_run_logger
+
+    monkeypatch.setenv("STANDIN_SECRET", SECRET)
+    monkeypatch.setenv("OTHER_SECRET", "wr0ng")
+    world = REST.world()
+    with stand_in(REST, world) as server, disable_run_logger():
+        block = REST.settings(server.url)
+        refused = block.replace('"source"', '"refused"').replace("STANDIN_SECRET", "OTHER_SECRET")
+        home.settings_file.write_text(block + refused)
+        reports = [flows.pull_one.fn(home, name) for name in ("source", "refused")]
+        pulled = flows.pull.fn(home).joined(reports)
+    assert [(report.name, report.state) for report in reports] == [("source", "complete"), ("refused", "failed")]
+    assert pulled.total.landed == MESSAGES + len(list(world))
+    assert any(problem.startswith("refused: ") for problem in pulled.problems)
+    assert SECRET not in str(pulled)
+    assert "wr0ng" not in str(pulled)
+
+
 def test_each_task_leaves_the_warehouse_free(flows, home):
     from prefect.logging import disable_run_logger
 
@@ -271,12 +292,40 @@ def check_moves(rows, stood, stand):
     assert any(row["level_change"] < -1 for row in rows)  # Bob
 
 
-def check_secrets(api):
+def check_secrets(api, *secrets):
     """Nothing that Prefect keeps names a receiver, or a customer otherwise than by the pseudonym."""
     kept = json.dumps([ask(f"{api}/{what}/filter", {}) for what in ("logs", "artifacts", "flow_runs", "task_runs")])
     assert "new messages" in kept
-    for secret in ("hush-hush", "example.com", "7946"):
+    for secret in ("hush-hush", "example.com", "7946", *secrets):
         assert secret not in kept
+
+
+@pytest.mark.slow
+def test_live_sources_are_pulled_a_task_each_and_one_that_fails_stops_none(flows, home, api, monkeypatch):
+    from prefect.blocks.system import Secret
+
+    monkeypatch.setenv("STANDIN_SECRET", "hush-hush")
+    Secret(value=SECRET).save("desk-token")
+    world = REST.world()
+    with stand_in(REST, world) as server:
+        block = REST.settings(server.url)
+        desk = block.replace('token_env = "STANDIN_SECRET"', 'token_block = "desk-token"')
+        home.settings_file.write_text(desk + block.replace('"source"', '"refused"'))
+        assert flows.monitor(str(home.root))["landed"] == MESSAGES + len(list(world))
+        shown = artifacts(api)
+        rows, came = shown["moodline-pulled"]
+        assert [(row["name"], row["state"], row["landed"]) for row in rows] == [
+            ("source", "complete", len(list(world))),
+            ("refused", "failed", 0),
+        ]
+        assert came.endswith("not pulled to the end: refused.")
+        assert "refused: " in shown["moodline-came-in"][1]
+        world.write(3)
+        [report] = flows.pull_sources(str(home.root), ["source"])
+        assert (report.state, report.landed.landed) == ("complete", 3)
+    runs = ask(f"{api}/task_runs/filter", {})
+    assert {"pull source", "pull refused"} <= {run["name"].rpartition("-")[0] or run["name"] for run in runs}
+    check_secrets(api, SECRET)
 
 
 # --- a deployment ----------------------------------------------------------------------------------------------
@@ -362,7 +411,10 @@ def test_the_deployment_of_prefect_yaml_runs_on_a_worker(processes, home):
     ask(f"{api}/deployments/{deployment['id']}/create_flow_run", {"state": {"type": "SCHEDULED"}})
     processes.start("worker", "start", "--pool", "moodline")
     # the schedule may start one too, and then that one takes the only slot
-    done = {"flow_runs": {"state": {"type": {"any_": ["COMPLETED", "FAILED", "CRASHED"]}}}}
+    done = {
+        "flow_runs": {"state": {"type": {"any_": ["COMPLETED", "FAILED", "CRASHED"]}}},
+        "deployments": {"id": {"any_": [deployment["id"]]}},
+    }
     runs = wait_for(lambda: ask(f"{api}/flow_runs/filter", done), 600, processes)
     assert {run["state"]["type"] for run in runs} == {"COMPLETED"}, processes.logs()
     assert len(stages(home)) == 4

@@ -14,7 +14,15 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from pipeline.errors import DeliveryError
-from pipeline.notify import Delivered, UnconfirmedDelivery, append_log, deliver, receiver, render
+from pipeline.notify import (
+    Delivered,
+    UnconfirmedDelivery,
+    append_log,
+    deliver,
+    follow_erasures,
+    receiver,
+    render,
+)
 from pipeline.records import Alert
 
 SECRET = "s3cr3t-t0ken"
@@ -77,6 +85,22 @@ def test_lines_of_others_are_left_alone(tmp_path):
     path.write_bytes(b'not json\n[1]\n{"alert_id": 3}\n\xff\n')
     append_log(path, [ALERT])
     assert path.read_bytes().startswith(b'not json\n[1]\n{"alert_id": 3}\n\xff\n{"alert_id"')
+
+
+def test_the_log_loses_what_an_alert_no_longer_quotes(tmp_path):
+    path, other = tmp_path / "alerts.jsonl", replace(ALERT, alert_id="a_2")
+    assert follow_erasures(path, [ALERT]) == 0
+    append_log(path, [ALERT, other])
+    with path.open("ab") as log:
+        log.write(b'not json\n{"alert_id": "a_torn')
+    before = path.read_bytes().splitlines()
+    assert follow_erasures(path, [ALERT, other]) == 0
+    assert path.read_bytes().splitlines() == before
+    erased = replace(ALERT, explanation="On 16 Sep\n- 13 Sep 2026: cost 0.60 levels: (erased) [m_1]\nNext: call.")
+    assert follow_erasures(path, [erased, other]) == 1
+    after = path.read_bytes().splitlines()
+    assert json.loads(after[0])["explanation"] == erased.explanation
+    assert after[1:] == before[1:]
 
 
 def test_a_torn_line_longer_than_a_block_is_cut_off(tmp_path):

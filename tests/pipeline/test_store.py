@@ -96,7 +96,9 @@ def test_opening_again_keeps_what_is_there(home):
     with Warehouse.open(home) as warehouse:
         assert [row[0] for row in warehouse.unscored("v1")] == ["m_1"]
     assert table(home, "schema_migration") == migrations
-    assert [row[0] for row in migrations] == list(range(1, len(migrations) + 1))
+    numbers = [row[0] for row in migrations]
+    assert numbers == sorted(set(numbers))
+    assert numbers[0] == 1
 
 
 def test_a_warehouse_newer_than_the_code_is_refused(home):
@@ -184,11 +186,12 @@ def test_half_a_surrogate_pair_lands_as_a_question_mark(warehouse):
     assert warehouse.unscored("v1") == [("m_1", "fine ?")]
 
 
-def test_aliases_resolve_and_the_first_customer_keeps_them(warehouse):
+def test_aliases_resolve_unless_several_go_by_them(warehouse):
     warehouse.land(full_landing())
+    wanted = [("handle", "ann"), ("email", "bob@example.com"), ("handle", "zoe")]
+    assert warehouse.resolve_customers(wanted) == {("handle", "ann"): "c_ann", ("email", "bob@example.com"): "c_bob"}
     warehouse.land(landing(aliases=[CustomerAlias("c_eve", "handle", "ann")]))
-    known = warehouse.resolve_customers([("handle", "ann"), ("email", "bob@example.com"), ("handle", "zoe")])
-    assert known == {("handle", "ann"): "c_ann", ("email", "bob@example.com"): "c_bob"}
+    assert warehouse.resolve_customers(wanted) == {("email", "bob@example.com"): "c_bob"}
     assert warehouse.resolve_customers([]) == {}
 
 
@@ -199,7 +202,7 @@ def test_customers_are_completed_not_erased(home):
         revision = warehouse.revision
         assert warehouse.save_customers([Customer("c_ann", "gold", None, 80.0)]) == 0
         assert warehouse.revision == revision
-    assert table(home, "customer") == [("c_ann", "gold", "plus", 80.0)]
+    assert table(home, "customer") == [("c_ann", "gold", "plus", 80.0, None, True)]
 
 
 # --- readings --------------------------------------------------------------------------------------------------

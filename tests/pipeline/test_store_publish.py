@@ -19,7 +19,7 @@ from pipeline.records import (
     Reading,
     RejectedRecord,
 )
-from pipeline.store import Landing, Snapshot, Warehouse, snapshot_path
+from pipeline.store import GoneMessage, Landing, Snapshot, Warehouse, snapshot_path
 
 START = datetime(2026, 1, 1, 9, tzinfo=UTC)
 
@@ -300,3 +300,22 @@ def test_the_count_equals_a_walk_through_every_day(home, warehouse):
     expected = brute_force(points, moods, last_day, 400)
     assert {day: dict(count) for day, count in expected.items()} == {d: c for d, c in stages(home).items() if c}
     assert min(stages(home)) == last_day - timedelta(days=399)
+
+
+def test_no_snapshot_from_before_an_erasure_stays(home):
+    gone = [GoneMessage("m1")]
+    with Warehouse.open(home) as warehouse:
+        land(warehouse, message("m1", "c1", 0, text="please forget this"))
+        first = warehouse.publish()
+        land(warehouse, message("m2", "c1", 1))
+        second = warehouse.publish()
+        assert (first.exists(), warehouse.shows_erased()) == (True, False)
+        land(warehouse, gone=gone, live=True)
+        assert warehouse.shows_erased()
+        third = warehouse.publish()
+        assert list(home.snapshots.glob("*.duckdb")) == [third] != [second]
+        assert not warehouse.shows_erased()
+        assert b"please forget this" not in third.read_bytes()
+        land(warehouse, message("m3", "c1", 2))
+        fourth = warehouse.publish()
+        assert sorted(home.snapshots.glob("*.duckdb")) == sorted([third, fourth])

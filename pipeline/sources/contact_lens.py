@@ -1,0 +1,107 @@
+"""Amazon Connect Contact Lens: analysed calls and chats, one JSON file each, in a folder or a bucket.
+
+https://docs.aws.amazon.com/connect/latest/adminguide/contact-lens-example-output-files.html; they lie under
+``Analysis/Voice/YYYY/MM/DD/`` of the instance's bucket. Of a file that was redacted there, read the redacted one.
+A bucket's keys come from AWS's usual places (``AWS_ACCESS_KEY_ID`` …, a profile, the machine's role).
+"""
+
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Final, Literal
+
+import pyarrow as pa
+from pyarrow import fs
+from pydantic import Field
+
+from pipeline.errors import SourceError
+from pipeline.records import RejectedRecord
+from pipeline.sources import files
+from pipeline.sources.client import Fetched, Sweep
+from pipeline.sources.drift import Shape
+from pipeline.sources.http import Service
+from pipeline.sources.settings import Duration, SourceSettings
+from pipeline.sources.spec import FileSpec, shorten
+
+_AT_ONCE: Final = 50
+"""Files that land together."""
+
+
+class ContactLensSettings(SourceSettings):
+    """``kind = "contact_lens"``."""
+
+    kind: Literal["contact_lens"]
+    path: str = Field(min_length=1)
+    """A folder, or ``s3://BUCKET/PREFIX`` (``?endpoint_override=HOST&region=…`` where that is needed)."""
+    customer_speaker: str | None = None
+    overlap: Duration = timedelta(hours=1)
+
+
+class ContactLensClient:
+    """Reads the files that are new since the last pull, in the order in which they were written."""
+
+    def __init__(
+        self, settings: ContactLensSettings, clock: Callable[[], datetime] = lambda: datetime.now(UTC)
+    ) -> None:
+        self._settings, self._clock = settings, clock
+        self.spec = FileSpec(
+            settings.name, "transcript", constants=settings.constants, customer_speaker=settings.customer_speaker
+        )
+        self.shape = Shape()
+        self.watches_absence = False
+
+    def fetch(self, service: Service, position: str | None, since: datetime | None = None) -> Iterator[Fetched]:
+        """Yield the new files, some at a time; the files themselves are left as they are. See ``Client.fetch``."""
+        started = self._clock()
+        sweep = Sweep.start(position, since, self._settings.overlap)
+        system, found = self._files(sweep.begins)
+        for first in range(0, len(found), _AT_ONCE):
+            chunk = found[first : first + _AT_ONCE]
+            page = self._read(system, chunk)
+            sweep = sweep.seen(max(info.mtime for info in chunk))
+            # in the order of writing, what has been read is a time, not a page
+            reached = replace(sweep, since=sweep.high, token=None)
+            yield replace(page, position=reached.text(), newest=chunk[-1].mtime, total=len(found))
+        heard = started.replace(minute=0, second=0, microsecond=0)
+        yield Fetched([], [], sweep.ended(started).text(), complete=True, heard_until=heard)
+
+    def _files(self, begin: datetime | None) -> tuple[fs.FileSystem, list[fs.FileInfo]]:
+        path = self._settings.path
+        try:
+            if "://" in path:
+                system, base = fs.FileSystem.from_uri(path)
+            else:
+                system, base = fs.LocalFileSystem(), str(Path(path).expanduser().resolve())
+            listed = system.get_file_info(fs.FileSelector(base, recursive=True))
+        except (OSError, pa.ArrowException) as error:
+            raise SourceError(f"{path.split('?')[0]}: cannot be listed ({shorten(str(error), 160)})") from None
+        calls = [info for info in listed if info.is_file and info.base_name.endswith((".json", ".json.gz"))]
+        new = [info for info in calls if begin is None or info.mtime >= begin]
+        return system, sorted(new, key=lambda info: (info.mtime, info.path))
+
+    def _read(self, system: fs.FileSystem, chunk: list[fs.FileInfo]) -> Fetched:
+        page = Fetched([], [], "")
+        for info in chunk:
+            for part in self._one(system, info):
+                page = replace(
+                    page, messages=[*page.messages, *part.messages], rejected=[*page.rejected, *part.rejected]
+                )
+        return page
+
+    def _one(self, system: fs.FileSystem, info: fs.FileInfo) -> Iterator[Fetched]:
+        """Read one file; one that cannot be read is a bad record and stops nothing."""
+        with tempfile.TemporaryDirectory() as folder:
+            copy = Path(folder) / info.base_name
+            try:
+                with system.open_input_file(info.path) as stream:
+                    copy.write_bytes(stream.readall())
+                for batch in files.read(copy, self.spec):
+                    for message in batch.messages:
+                        self.shape.add({"role": message.role, "text": message.text, "id": message.native_id or ""}, ())
+                    yield Fetched(batch.messages, batch.rejected, "")
+            except (SourceError, OSError) as error:
+                reason = shorten(str(error), 300)
+                rejected = RejectedRecord(self.spec.source, self.spec.channel, info.base_name, 0, reason, {})
+                yield Fetched([], [rejected], "")

@@ -1,0 +1,1 @@
+INSERT INTO identity_effect BY NAME FROM incoming_effect;

@@ -1,0 +1,1 @@
+DELETE FROM customer_alias WHERE customer_id IN (SELECT customer_id FROM incoming_forgotten);

@@ -1,0 +1,1 @@
+DELETE FROM abstention WHERE message_id IN (SELECT message_id FROM staged_erasure);

@@ -1,0 +1,1 @@
+DELETE FROM moved_message WHERE message_id NOT IN (SELECT moved FROM incoming_move);

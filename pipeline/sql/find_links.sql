@@ -1,0 +1,1 @@
+SELECT profile, customer_id FROM customer_link;
