@@ -9,7 +9,7 @@ from typing import Final
 import streamlit as st
 from streamlit.navigation.page import Page
 
-from dashboards.views import alerts, customer, frame, ladder, sliding
+from dashboards.views import alerts, causes, customer, frame, ladder, sliding
 from dashboards.views.frame import View
 
 _HERE: Final = Path(__file__).resolve().parent
@@ -21,6 +21,7 @@ PAGES: Final[dict[str, tuple[View, str]]] = {
     "sliding": (sliding.view, "Sliding now"),
     "customer": (customer.view, "Customer"),
     "alerts": (alerts.view, "Alerts"),
+    "causes": (causes.view, "Causes"),
 }
 
 

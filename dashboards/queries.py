@@ -13,7 +13,10 @@ import duckdb
 import pandas as pd
 import streamlit as st
 
+from pipeline import contacts
 from pipeline.errors import StoreError
+from pipeline.ledger import Total, totals
+from pipeline.warehouse_database import statement
 
 Row = dict[str, Any]
 
@@ -150,6 +153,21 @@ def quoted_messages(snapshot: Path, alerts_shown: Sequence[Row]) -> dict[str, Ro
     return {row["message_id"]: row for row in _rows(str(snapshot), "quoted_messages", values)}
 
 
+def ledger_totals(snapshot: Path, by: str) -> list[Total]:
+    """Return what the ledger books in all, by what ``pipeline.ledger.GROUPS`` names."""
+    return totals(_report(str(snapshot), "read_ledger_totals", {"by": by, "since": None}), by)
+
+
+def lifts(snapshot: Path, by: str) -> list[contacts.Lift]:
+    """Return the lift of contacts, by what ``pipeline.contacts.GROUPS`` names."""
+    return contacts.lifts(_report(str(snapshot), "read_lifts", {"by": by, "gap": contacts.CONTACT_GAP}))
+
+
+def gaps(snapshot: Path, by: str) -> list[contacts.Gap]:
+    """Return the hand-over gaps, by what ``pipeline.contacts.SIDES`` names."""
+    return contacts.gaps(_report(str(snapshot), "read_gaps", {"by": by}))
+
+
 def _by_customer(rows: Sequence[Row]) -> dict[str, list[Row]]:
     grouped: dict[str, list[Row]] = {}
     for row in rows:
@@ -161,6 +179,20 @@ def _by_customer(rows: Sequence[Row]) -> dict[str, list[Row]]:
 def _rows(snapshot: str, name: str, values: dict[str, Any]) -> list[Row]:
     with _connect(snapshot) as connection:
         cursor = _execute(connection, name, values)
+        columns = [column[0] for column in cursor.description]
+        return [dict(zip(columns, row, strict=True)) for row in cursor.fetchall()]
+
+
+@st.cache_data(show_spinner=False, max_entries=40)
+def _report(snapshot: str, name: str, values: dict[str, Any]) -> list[Row]:
+    """Run one of the pipeline's own questions to a snapshot, so that page and command line say the same."""
+    with _connect(snapshot) as connection:
+        try:
+            cursor = connection.execute(statement(name), values)
+        except duckdb.Error as error:
+            raise StoreError(
+                f"{name}.sql failed: {error}; was the snapshot published by an older Moodline? `moodline run` mends it"
+            ) from error
         columns = [column[0] for column in cursor.description]
         return [dict(zip(columns, row, strict=True)) for row in cursor.fetchall()]
 

@@ -35,7 +35,7 @@ from typing import Final, get_args
 
 from pipeline.config import Settings
 from pipeline.errors import SettingsError
-from pipeline.records import STATES, Alert, AlertKind, CustomerMood, LedgerEntry, MoodPoint
+from pipeline.records import STATES, TOO_LATE, Alert, AlertKind, CustomerMood, LedgerEntry, MoodPoint
 
 KINDS: Final[tuple[AlertKind, ...]] = get_args(AlertKind)
 
@@ -90,7 +90,7 @@ class AlertRules:
     """An alert clears below this share of the threshold that opened it."""
     recovered_level: float = 3.75
     """A slide clears from this level on, however deep the fall was."""
-    too_late: float = 0.6
+    too_late: float = TOO_LATE
     """Probability of having left already, from which nobody is asked to call."""
     trigger_days: float = 14.0
     silence_days: float = 60.0
@@ -308,10 +308,11 @@ def _silence(mood: CustomerMood) -> str:
 
 
 def _explanation(mood: CustomerMood, kind: AlertKind, blamed: Sequence[Evidence], month: Sequence[Evidence]) -> str:
-    lines = [_where_it_stands(mood), *map(_told, blamed)]
+    lines = [_where_it_stands(mood), *(_told(message) + _without(mood, message.message_id) for message in blamed)]
     if kind == "leaving" and _silence(mood):
         lines.append(
-            f"Last heard of on {_day(mood.last_message_at)}{_silence(mood)}; silence of a soured customer counts."
+            f"Last heard of on {_day(mood.last_message_at)}{_silence(mood)}; silence of a soured customer counts"
+            f"{_without(mood, None)}."
         )
     return "\n".join([*lines, f"Next: {_next_step(kind, month)}."])
 
@@ -332,6 +333,14 @@ def _told(message: Evidence) -> str:
     why = f" ({', '.join(named)})" if named else ""
     reach = f", up to {message.reach:,} readers" if message.reach and message.reach >= 1000 else ""
     return f'- {_day(message.at)}: {effect}{why}{reach}: "{_quote(message.text)}" [{message.message_id}]'
+
+
+def _without(mood: CustomerMood, message_id: str | None) -> str:
+    """Return what the figures would be without a message, or (None) without the silence, where that was computed."""
+    for driver in mood.drivers:
+        if driver.message_id == message_id:
+            return f" (without it level {driver.level_without:.1f}, risk {driver.risk_90d_without:.0%})"
+    return ""
 
 
 def _day(moment: datetime) -> str:

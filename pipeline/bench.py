@@ -2,8 +2,8 @@
 
 ``moodline bench`` (or ``make bench``). A figure alone says more of the machine than of the program, so every part is a
 ratio: scoring and redaction against the usual library, scoring also against the processor's own limit, pulling,
-landing, publishing and tracking against themselves at four times the size, tracking against one customer at a time, and
-the memory of ``moodline score`` against itself at a twentieth of the texts.
+landing and publishing against themselves at four times the size, tracking against a plain loop over customers and at
+ten times the size, and the memory of ``moodline score`` against itself at a twentieth of the texts.
 
 Each contestant lives in a process of its own, so that its peak memory is its own. Within a part the contestants take
 turns, round by round, so that other work on the machine hurts all of them alike; the best round counts, and the range
@@ -37,10 +37,8 @@ from pipeline import bench_score
 from pipeline.errors import MoodlineError
 
 if TYPE_CHECKING:
-    import pyarrow as pa
     from rich.table import Table
 
-    from pipeline.mood_model import Parameters
     from pipeline.records import IncomingMessage, Message, Reading
     from pipeline.sources.settings import RestSettings
     from pipeline.store import Landing
@@ -51,7 +49,6 @@ Open = Callable[[int, Path], Round]
 """Gets a contestant ready for work of a size, with an empty folder to write to."""
 
 _ROWS_AT_ONCE: Final = 2000
-_CUSTOMERS_AT_ONCE: Final = 5000
 _RECORDS_A_PAGE: Final = 1000
 _VERSION: Final = "bench"
 _OFFLINE: Final = {
@@ -131,15 +128,6 @@ def messages() -> "Iterator[Message]":
             )
 
 
-def messages_of(customers: int) -> "Iterator[list[Message]]":
-    """Yield all messages of so many customers, at most ``_CUSTOMERS_AT_ONCE`` customers at a time."""
-    copies, people = messages(), len(_sample_people())
-    for start in range(0, customers, people * (_CUSTOMERS_AT_ONCE // people)):
-        end = min(start + people * (_CUSTOMERS_AT_ONCE // people), customers)
-        wanted = itertools.islice(copies, len(_sample()) * -(-(end - start) // people))
-        yield [m for m in wanted if int((m.customer_id or "")[2:]) < end]
-
-
 def readings(batch: "Sequence[Message]") -> "list[Reading]":
     """Return readings of messages, drawn at random; the labels are those above one half."""
     import numpy as np
@@ -170,24 +158,6 @@ def readings(batch: "Sequence[Message]") -> "list[Reading]":
 
 def _above_half(names: Sequence[str], chances: Sequence[float]) -> tuple[str, ...]:
     return tuple(name for name, chance in zip(names, chances, strict=True) if chance > 0.5)
-
-
-def history_table(batch: "Sequence[Message]") -> "pa.Table":
-    """Return messages and their readings as ``Warehouse.histories`` would, in the order of customers."""
-    import pyarrow as pa
-
-    batch = sorted(batch, key=lambda message: message.customer_id or "")
-    read = readings(batch)
-    heard = _sample()[-1].sent_at.replace(tzinfo=None)
-    columns: dict[str, list[Any]] = {
-        name: [getattr(message, name) for message in batch]
-        for name in ("customer_id", "message_id", "thread_id", "rating")
-    }
-    for name in ("mood", "intents", "disservices", "intent_labels", "disservice_labels"):
-        columns[name] = [getattr(reading, name) for reading in read]
-    columns["sent_at"] = [message.sent_at.replace(tzinfo=None) for message in batch]
-    columns |= {"as_of": [heard] * len(batch), "value": [100.0] * len(batch)}
-    return pa.table(columns)
 
 
 # --- Contestants -----------------------------------------------------------------------------------------------------
@@ -329,18 +299,6 @@ def _publish(count: int, scratch: Path) -> Round:
     return publish
 
 
-def _track(count: int, scratch: Path) -> Round:
-    return lambda: sum(_tracked(history_table(batch)) for batch in messages_of(count))
-
-
-def _track_singly(count: int, scratch: Path) -> Round:
-    whole = history_table([message for batch in messages_of(count) for message in batch])
-    ids = whole["customer_id"].to_pylist()
-    starts = [place for place, name in enumerate(ids) if place == 0 or name != ids[place - 1]]
-    lines = [whole.slice(start, end - start) for start, end in itertools.pairwise([*starts, len(ids)])]
-    return lambda: sum(map(_tracked, lines))
-
-
 def _pull(count: int, scratch: Path) -> Round:
     """Pull so many records through the generic engine. Processor time counts, waiting for the network does not."""
     from pipeline.sources.auth import authorisation
@@ -433,20 +391,6 @@ def _desk_page(count: int) -> bytes:
     return json.dumps(rows).encode()
 
 
-@cache
-def _mood_model() -> "Parameters":
-    from pipeline.mood_model import Parameters
-
-    return Parameters.load()
-
-
-def _tracked(table: "pa.Table") -> float:
-    from pipeline.track import Histories, track
-
-    parameters = _mood_model()
-    return _seconds(lambda: track(Histories.from_arrow(table), parameters, _VERSION))
-
-
 # --- The parts and what they compare ---------------------------------------------------------------------------------
 
 
@@ -477,7 +421,7 @@ class Comparison:
     label: str
     wanted: str
     figure: str
-    """``rate``, ``operations`` (a second) or ``peak_mb``."""
+    """``rate``, ``operations`` (a second), ``seconds`` or ``peak_mb``."""
     case: str
     against: str
 
@@ -556,13 +500,6 @@ def _land_part() -> Part:
     return Part((*landing, *publishing), (*landed, *published))
 
 
-def _track_part() -> Part:
-    together, grown = _grown("track, all at once", "track", "customers", 5000, _track)
-    singly = Case("track_singly", "track, one at a time, same code", "customers", 200, _track_singly)
-    speed = Comparison("all at once to one at a time: speed", "high", "rate", "track", "track_singly")
-    return Part((*together, singly), (speed, *grown))
-
-
 def _pull_part() -> Part:
     cases, ratios = _grown("pull, any REST source", "pull", "records", 25_000, _pull)
     return Part(cases, tuple(ratios))
@@ -573,11 +510,13 @@ PARTS: Final[Mapping[str, Part]] = {
     "redact": _redact_part(),
     "pull": _pull_part(),
     "land": _land_part(),
-    "track": _track_part(),
     "memory": _memory_part(),
 }
+TRACK: Final = "track"
+"""Tracking has a benchmark of its own form, in ``pipeline.bench_track``."""
+NAMES: Final = (*PARTS, TRACK)
 USUAL: Final = tuple(name for name in PARTS if name != "memory")
-"""What is measured unless parts are named; memory takes minutes by itself."""
+"""What is measured unless parts are named; memory and tracking take minutes by themselves."""
 
 
 # --- Measuring -------------------------------------------------------------------------------------------------------
@@ -710,6 +649,9 @@ def compared(comparison: Comparison, found: Mapping[str, Measured]) -> Ratio:
     if comparison.figure == "peak_mb":
         pairs = [ours.peak_mb / theirs.peak_mb]
         value = pairs[0]
+    elif comparison.figure == "seconds":
+        value = ours.seconds / theirs.seconds
+        pairs = [own / other for own, other in zip(ours.rounds, theirs.rounds, strict=False)]
     else:
         size = _done(ours, comparison.figure) / _done(theirs, comparison.figure)
         pairs = [size * other / own for own, other in zip(ours.rounds, theirs.rounds, strict=False)]
@@ -733,6 +675,10 @@ def measure(name: str, scale: float) -> dict[str, Any]:
     Raises:
         BenchError: a contestant failed.
     """
+    if name == TRACK:
+        from pipeline import bench_track
+
+        return bench_track.measure(scale)
     part = PARTS[name]
     skipped = [{"case": case.name, "reason": reason} for case in part.cases if (reason := missing(case))]
     playing = [case for case in part.cases if missing(case) is None]
@@ -808,7 +754,8 @@ def run(names: Sequence[str], scale: float) -> dict[str, Any]:
         busy = f"load {conditions['load']} on {conditions['cores']} cores"
         _say(f"The machine is busy ({busy}): expect wide ranges, and run it again when it is quiet.")
     for name in names:
-        _say(f"{name}: {'; '.join(case.title for case in PARTS[name].cases)} …")
+        titles = [case.title for case in PARTS[name].cases] if name in PARTS else ["10 million readings and a tenth"]
+        _say(f"{name}: {'; '.join(titles)} …")
         parts[name] = measure(name, scale)
         for skipped in parts[name]["skipped"]:
             _say(f"{name}: {skipped['case']} is left out: {skipped['reason']}")

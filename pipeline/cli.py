@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final, TextIO, cast, get_args
 
@@ -514,13 +515,15 @@ def quarantine_replay(
 
     `moodline quarantine replay --source shop --time-format "%d/%m/%Y"`
     """
+    from pipeline.pull import mended
     from pipeline.steps import Lander, replay_quarantine
 
     options = {"time_format": time_format, "time_zone": time_zone}
     changes = {**_mapping(fields), **{name: value for name, value in options.items() if value}}
     home = home_of(context)
     with open_warehouse(home) as warehouse:
-        landed = replay_quarantine(warehouse, Lander.of(warehouse, load_settings(home)), source, changes)
+        lander = Lander.of(warehouse, load_settings(home))
+        landed = replay_quarantine(warehouse, lander, source, changes, mended(home))
     _tell_landed(landed, source or "quarantine", as_json)
 
 
@@ -601,11 +604,12 @@ def print_json(value: object) -> None:
     sys.stdout.write(json.dumps(value, ensure_ascii=False, indent=1, default=str) + "\n")
 
 
+@cache
 def add_all_commands() -> None:
-    """Add the commands that lie in other modules to the program."""
-    from pipeline import cli_bench, cli_identities, cli_release, cli_sources
+    """Add the commands that lie in other modules to the program, once."""
+    from pipeline import cli_bench, cli_identities, cli_release, cli_sources, cli_track, cli_track_reports
 
-    for module in (cli_bench, cli_identities, cli_release, cli_sources):
+    for module in (cli_bench, cli_identities, cli_release, cli_sources, cli_track, cli_track_reports):
         module.add_commands(app)
 
 

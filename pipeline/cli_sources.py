@@ -21,6 +21,10 @@ if TYPE_CHECKING:
 sources_app = typer.Typer(no_args_is_help=True, help="Services and stores that are pulled by themselves.")
 
 
+_STANDING = ("name", "kind", "last_pull", "newest_record", "lag", "landed", "quarantined", "state", "error")
+"""What ``moodline sources list --json`` tells of a source."""
+
+
 def add_commands(app: typer.Typer) -> None:
     """Add these commands to the program."""
     app.command()(pull)
@@ -132,7 +136,7 @@ def sources_list(context: typer.Context, as_json: AsJson = False) -> None:
 
     rows = list_sources(home_of(context))
     if as_json:
-        print_json(rows)
+        print_json([{name: row[name] for name in _STANDING} for row in rows])
         return
     shown = ("name", "kind", "state", "last_pull", "newest_record", "landed", "quarantined", "today", "usual", "error")
     show_table("Sources", [{name: row[name] for name in shown} for row in rows])

@@ -54,6 +54,11 @@ class Home:
         return self.root / "releases"
 
     @property
+    def mood_model(self) -> Path:
+        """The home's own mood model, once `moodline fit` made one; without it the shipped one serves."""
+        return self.root / "mood_model.json"
+
+    @property
     def alerts_log(self) -> Path:
         """Every alert ever opened, one JSON object a line."""
         return self.root / "alerts.jsonl"

@@ -32,7 +32,7 @@ FIELDS: Final = {
     "plan": "what they subscribe to",
     "value": "what they are worth over a lifetime",
     "owner": "who in the company looks after them",
-    "purchases": "when they bought, or a list of {time, product, amount, order}",
+    "purchases": "when they bought, or a list of {time, product, amount, order}; a negative amount is a refund",
     "left": "when they left",
     "renewed": "when they renewed",
     "won_back": "when they came back",
@@ -160,7 +160,10 @@ def _purchases(number: int, customer_id: str, cell: object) -> Iterator[tuple[Pu
         bought_at = _moment(number, "purchases", known.get("time"))
         amount, product = _number(number, "amount", known.get("amount")), _text(known.get("product"))
         order = _text(known.get("order"))
-        parts = (customer_id, order or f"{bought_at.isoformat()} {product} {amount}")
+        known_by = order or f"{bought_at.isoformat()} {product} {amount}"
+        if order and amount is not None and amount < 0:  # a refund is no other state of the purchase that it undoes
+            known_by = f"refund {order} {bought_at.isoformat()}"
+        parts = (customer_id, known_by)
         digest = hashlib.blake2b("\0".join(parts).encode(), digest_size=8).hexdigest()
         yield Purchase(f"b_{digest}", customer_id, bought_at, product, amount), order
 

@@ -212,17 +212,31 @@ def play(home: Home, speed: float = 2.0) -> int:
     token = secrets.token_urlsafe(16)
     with Shop(written, Clock(start, speed), token) as shop:
         write_settings(home, shop.url)
-        environment = {**os.environ, TOKEN: token}
-        customers = f"import {SAMPLE / 'customers.csv'} --customers --map id=customer_id,value=value_gbp"
-        code, now = _command(home, customers, environment), start
-        while not code and now <= shop.ends:
-            now = shop.clock()
-            print(f"\n— Fernhollow, {min(now, shop.ends).astimezone(UTC):%-d %B %Y} —", flush=True)
-            code = _command(home, "pull", environment) or _command(home, "run", environment)
-        return code or _command(home, "customers --limit 10", environment)
+        try:
+            return _live_on(home, shop, start, {**os.environ, TOKEN: token})
+        except KeyboardInterrupt:
+            print(f"\nstopped; what came in stays: moodline --home {home.root} customers", flush=True)
+            return 0
+
+
+def _live_on(home: Home, shop: Shop, start: datetime, environment: Mapping[str, str]) -> int:
+    """Run the line again and again, which begins with a pull, until the shop's last message is in."""
+    customers = f"import {SAMPLE / 'customers.csv'} --customers --map id=customer_id,value=value_gbp"
+    code, now = _command(home, customers, environment), start
+    while not code and now <= shop.ends:
+        now = shop.clock()
+        print(f"\n— Fernhollow, {min(now, shop.ends).astimezone(UTC):%-d %B %Y} —", flush=True)
+        code = _command(home, "run", environment)
+    return code or _command(home, "customers --limit 10", environment)
 
 
 def _command(home: Home, line: str, environment: Mapping[str, str]) -> int:
+    """Run a command and return its exit code. Ctrl-C reaches only the demo, which ends the command, and quietly."""
     print(f"$ moodline {line}".replace(f"{REPOSITORY}/", ""), flush=True)
     command = [sys.executable, "-m", "pipeline", "--home", str(home.root), *shlex.split(line)]
-    return subprocess.run(command, check=False, cwd=REPOSITORY, env=dict(environment)).returncode
+    with subprocess.Popen(command, cwd=REPOSITORY, env=dict(environment), start_new_session=True) as process:
+        try:
+            return process.wait()
+        except KeyboardInterrupt:
+            process.terminate()
+            raise

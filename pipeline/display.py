@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from operator import itemgetter
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
@@ -149,13 +150,18 @@ def show_customer(line: Mapping[str, Any]) -> None:
         f"[{style}]{line['stage']}[/], level {line['level']:.1f} of 5, {line['slope_30d']:+.1f} in 30 days; "
         f"risk of leaving {line['risk_30d']:.0%} in 30 days, {line['risk_90d']:.0%} in 90"
     )
+    if line["lower_30d"] is not None:
+        hope = "can still be saved" if line["saveable"] else "is past saving: has probably left already"
+        console.print(f"stands lower than 30 days ago with {line['lower_30d']:.0%}; {hope}")
     for reason in line["reasons"]:
         console.print(f"  • {escape(reason)}")
     table = Table(header_style="bold")
     for name in ("when", "who", "message", "read as", "level", "effect"):
         table.add_column(name, overflow="fold")
-    for message in line["messages"]:
-        table.add_row(*(escape(cell) for cell in _message_cells(message)))
+    cells = [_message_cells(message) for message in line["messages"]]
+    cells += [[event["at"][:16], "", event["kind"].replace("_", " "), "", "", ""] for event in line["events"]]
+    for row in sorted(cells, key=itemgetter(0)):
+        table.add_row(*map(escape, row))
     console.print(table)
 
 

@@ -18,7 +18,7 @@ from prefect import flow, get_run_logger, task
 from prefect.artifacts import create_table_artifact
 from prefect.blocks.system import Secret
 from prefect.cache_policies import NO_CACHE
-from prefect.task_runners import ThreadPoolTaskRunner
+from prefect.task_runners import TaskRunner, ThreadPoolTaskRunner
 from prefect.tasks import exponential_backoff
 
 from models.labels import MOODS
@@ -37,6 +37,7 @@ from pipeline.warehouse_database import statement
 
 ALERT_URLS_BLOCK: Final = "moodline-alert-urls"
 """The Prefect Secret block that holds Apprise URLs where ``MOODLINE_ALERT_URLS`` is not set."""
+_PULLS_AT_ONCE: Final = 8
 _ROWS_SHOWN: Final = 200
 """Rows of an artifact; its description counts them all."""
 
@@ -194,7 +195,7 @@ def pull(home: Home) -> Pulled:
     return pulled
 
 
-@flow(name="pull", task_runner=ThreadPoolTaskRunner(max_workers=8))
+@flow(name="pull", task_runner=cast("TaskRunner[Any]", ThreadPoolTaskRunner(max_workers=_PULLS_AT_ONCE)))
 def pull_sources(
     home: str | None = None, names: list[str] | None = None, since: datetime | None = None
 ) -> list[PullReport]:
@@ -242,7 +243,7 @@ def score(home: Home) -> Scored:
 def track(home: Home) -> int:
     """Follow every customer with news; return how many."""
     classifier = active_classifier(home)
-    parameters, settings = steps.parameters_for(classifier), load_settings(home)
+    parameters, settings = steps.parameters_for(classifier.release, home), load_settings(home)
     with _opened(home) as warehouse:
         customers = steps.follow(warehouse, parameters, classifier.version, settings, _progress("track"))
     get_run_logger().info("%d customers tracked", customers)

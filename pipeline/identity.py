@@ -71,7 +71,7 @@ def customer_id_for(kind: AliasKind, value: str, key: str) -> str:
 
 def message_id_for(source: str, native: str) -> str:
     """Return the stable id of a message from its source and the source's own id for it (80 bits of BLAKE2b)."""
-    digest = hashlib.blake2b(f"{source}\0{native}".encode(), digest_size=10)
+    digest = hashlib.blake2b(f"{source}\0{native}".encode(errors="replace"), digest_size=10)
     return f"m_{digest.hexdigest()}"
 
 

@@ -6,26 +6,30 @@ source that fails keeps what had come in, says why and goes on from there the ne
 
 import re
 import time
+import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from pathlib import Path
 from threading import Event, Lock
 from typing import Any, Final
 
 from pipeline.config import Home, Settings, environment, load_settings, source_tables
 from pipeline.errors import MoodlineError, SettingsError, SourceError, StoreError
 from pipeline.identity import message_id_for
-from pipeline.records import Gone, IncomingMessage
+from pipeline.records import Gone, IncomingMessage, RejectedRecord
 from pipeline.redact import Redactor
 from pipeline.sources.client import Client, Fetched, Stretch
+from pipeline.sources.content import cleaned
 from pipeline.sources.drift import Shape, drifts
 from pipeline.sources.http import BudgetSpent, Service, TooSoon
 from pipeline.sources.registry import client_of, read_sources, service_of
+from pipeline.sources.rest import RestClient
 from pipeline.sources.secrets import BlockReader, Secrets
 from pipeline.sources.settings import SourceSettings
-from pipeline.sources.spec import Batch
+from pipeline.sources.spec import Batch, FileSpec
 from pipeline.steps import Landed, Lander, Progress, hide_erased, quiet
 from pipeline.store import Warehouse
 from pipeline.warehouse_lock import WriterLock
@@ -86,7 +90,8 @@ class PullReport:
 
 def joined(reports: Iterable[PullReport]) -> Landed:
     """Return what several sources brought together, with what a person should know of."""
-    total, problems = Landed(), []
+    total = Landed()
+    problems: list[str] = []
     for report in reports:
         total += report.landed
         problems += report.problems
@@ -257,6 +262,8 @@ class _Pull:
             state, self._notes = "partial", [*self._notes, str(enough)]
         except MoodlineError as fault:
             state, error = "failed", self._masked(str(fault))
+        except Exception as fault:  # whatever one source comes upon, the others go on
+            state, error = "failed", _unforeseen(fault)
         self._notes += drifts(Shape.of(shapes), self._client.shape)
         report = PullReport(
             self._source.name,
@@ -312,7 +319,7 @@ class _Pull:
 
     def _absent(self, warehouse: Warehouse, reread: Stretch) -> list[Gone]:
         """Return the messages that a source no longer shows where it showed them before."""
-        missing, there = warehouse.absent(self._source.name, reread.begin, reread.end, self._seen)
+        missing, there = warehouse.absent(self._source.name, reread.begin, reread.end, self._seen, reread.role)
         if len(missing) > max(_FEW_GONE, _MANY_GONE * there):
             self._notes.append(
                 f"{len(missing)} of {there} messages since {reread.begin:%Y-%m-%d %H:%M} UTC are no longer there, more "
@@ -332,7 +339,14 @@ class _Pull:
             self._entrance.hide_erased(warehouse)
 
     def _masked(self, text: str) -> str:
-        return self._entrance.mask(self._secrets.mask(text))
+        return self._entrance.mask(self._secrets.mask(cleaned(text)))
+
+
+def _unforeseen(fault: Exception) -> str:
+    """Return where our own code failed; what the exception says may quote a record, and is left out."""
+    ours = [frame for frame in traceback.extract_tb(fault.__traceback__) if "pipeline" in Path(frame.filename).parts]
+    where = f" in {Path(ours[-1].filename).name}, line {ours[-1].lineno}" if ours else ""
+    return f"Moodline itself failed ({type(fault).__name__}{where}): please report it; the next pull tries again"
 
 
 def _newest_copies(messages: Iterable[IncomingMessage]) -> list[IncomingMessage]:
@@ -344,6 +358,21 @@ def _newest_copies(messages: Iterable[IncomingMessage]) -> list[IncomingMessage]
         if known is None or known.edited_at is None or (message.edited_at and message.edited_at >= known.edited_at):
             newest[key] = message
     return list(newest.values())
+
+
+def mended(home: Home) -> Callable[[RejectedRecord], tuple[RejectedRecord, FileSpec] | None]:
+    """Return what reads a quarantined record of a live source by the settings as they are now; None is of no such one.
+
+    Raises:
+        SettingsError: the settings are wrong.
+    """
+    clients = {source.name: client_of(source) for source in sources_of(home)}
+
+    def mend(rejected: RejectedRecord) -> tuple[RejectedRecord, FileSpec] | None:
+        client = clients.get(rejected.source)
+        return (client.mended(rejected), client.spec) if isinstance(client, RestClient) else None
+
+    return mend
 
 
 # --- How sources stand -----------------------------------------------------------------------------------------------

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from models.labels import MOODS
 from pipeline.config import Home
@@ -38,6 +38,7 @@ def customer(home: Home, name: str) -> Row:
         for row in _rows(home, "read_points", chosen)
     ]
     line["messages"] = [_message(row) for row in _rows(home, "read_messages", chosen)]
+    line["events"] = [{"at": _moment(row["at"]), "kind": row["kind"]} for row in _rows(home, "read_events", chosen)]
     line["ledger"] = [
         {"message": row["message_id"], "at": _moment(row["at"]), "item": row["item"], "effect": row["effect"]}
         for row in _rows(home, "read_ledger", chosen)
@@ -58,12 +59,29 @@ def _rows(home: Home, name: str, values: Mapping[str, object]) -> list[Row]:
         return [dict(zip(columns, row, strict=True)) for row in result.fetchall()]
 
 
+_FIGURES: Final = (
+    "stage",
+    "level",
+    "slope_30d",
+    "risk_30d",
+    "risk_90d",
+    "days_left",
+    "value_at_risk",
+    "reasons",
+    "slope_7d",
+    "lower_30d",
+    "level_low",
+    "level_high",
+    "saveable",
+    "drivers",
+)
+
+
 def _customer(row: Row) -> Row:
-    figures = ("stage", "level", "slope_30d", "risk_30d", "risk_90d", "days_left", "value_at_risk", "reasons")
     return {
         "customer": row["customer_id"],
         "name": row["name"],
-        **{name: row[name] for name in figures},
+        **{name: row.get(name) for name in _FIGURES},  # a snapshot of an older Moodline lacks the later ones
         "mood": _named(row["mood"]),
         "messages": row["messages"],
         "last_message_at": _moment(row["last_message_at"]),

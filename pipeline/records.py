@@ -21,6 +21,9 @@ STATES: Final = (*MOODS, "gone")
 LEVELS: Final = (*MOOD_LEVELS, 0.0)
 """The height of each state on the ladder, so that an expected level is a number from 0 (gone) to 5 (delighted)."""
 
+TOO_LATE: Final = 0.6
+"""Probability of having left already, from which on a customer is past saving and nobody is asked to call."""
+
 
 @dataclass(frozen=True, slots=True)
 class IncomingMessage:
@@ -182,6 +185,18 @@ class LedgerEntry:
     item: str
     effect: float
     """In levels; negative is a cost."""
+    standing: float = 0.0
+    """What stands of it at the customer's ``as_of``, in levels: it fades, unless a harm left alone goes on to cost."""
+
+
+@dataclass(frozen=True, slots=True)
+class Driver:
+    """What a customer's figures would be without one message, or without the silence since the last."""
+
+    kind: Literal["message", "silence"]
+    message_id: str | None
+    level_without: float
+    risk_90d_without: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,6 +222,17 @@ class CustomerMood:
     last_message_at: datetime
     reasons: tuple[str, ...] = field(default=())
     """Plain words, the heaviest first."""
+    slope_7d: float = 0.0
+    """Levels gained over the last 7 days."""
+    lower_30d: float = 0.0
+    """Probability of standing a step or more lower than 30 days before ``as_of``."""
+    level_low: float = 0.0
+    level_high: float = 5.0
+    """The levels between which the customer stands with 80 % probability."""
+    saveable: bool = True
+    """False where it is likelier than ``TOO_LATE`` that the customer has left already."""
+    drivers: tuple[Driver, ...] = field(default=())
+    """The few messages and the silence that moved a customer in trouble most, each with the figures without it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,12 +7,16 @@ Prefect; ``moodline run`` calls them in a row.
 import hashlib
 import json
 import re
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, dataclass, fields, replace
 from datetime import datetime, timedelta
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
+
+import pyarrow as pa
 
 from models.classifier import Classifier
 from models.release import Release, Releases
@@ -36,10 +40,10 @@ from pipeline.redact import Redactor
 from pipeline.serving import active_classifier
 from pipeline.sources import files, inbox
 from pipeline.sources.content import cleaned
-from pipeline.sources.rows import MOMENT, joined, replay
+from pipeline.sources.rows import MOMENT, ORIGINAL, joined, replay
 from pipeline.sources.spec import KNOWN_AS, Batch, FileSpec
 from pipeline.store import DueDelivery, GoneMessage, Landing, LandingCount, Warehouse
-from pipeline.track import Histories, track
+from pipeline.track import Histories, Tracked, track
 
 Progress = Callable[[int, int], None]
 """Told how much is done, and how much there is in all (0 where that is not known)."""
@@ -48,12 +52,25 @@ _EVIDENCE_DAYS: Final = 90
 _ATTEMPTS: Final = 5
 """Runs that try to deliver an alert before it counts as failed."""
 _SCORED_AT_ONCE: Final = 4096
-_TRACKED_AT_ONCE: Final = 5000
+_READ_AT_ONCE: Final = 250_000
+"""Customers whose messages are sorted in one go."""
+_TRACKED_AT_ONCE: Final = 100_000
+"""Messages that are tracked in one go, and stored in one transaction."""
+_TRACKERS: Final = 2
+"""Threads that track; numpy lets go of the interpreter while it computes."""
 _FREE_TEXT: Final = ("text", "title", "raw")
 _KEYS: Final = ("id", "thread", "reply_to")
 """Fields that only tell records apart: one that names a person becomes a hash and goes on doing so."""
 _PERSONAL: Final = ("<EMAIL>", "<PHONE>", "<USER>", "<URL>", "<IBAN>", "<SSN>", "<IP>")
 """What is masked outside the text, where long numbers are times, ids and ratings."""
+_OF_A_PERSON: Final = re.compile(
+    "name|mail|phone|mobile|tel|addr|street|city|post_?code|zip|handle|user|author|customer|client|contact|person"
+    "|requester|sender|owner|profile|avatar|birth|account|login|location|geo|(?:^|_)(?:ip|lat|lon|lng)(?:$|_)",
+    re.IGNORECASE,
+)
+"""Names of fields that tell of a person: of a bad record such fields are kept only as far as they are mapped."""
+Given = TypeVar("Given")
+Made = TypeVar("Made")
 _Who = tuple[str, str]
 """A source's word for a person, and the person's name or nothing."""
 _HALF: Final = re.compile("[\ud800-\udfff]")
@@ -204,12 +221,26 @@ class Lander:
         record = {
             name: self._redactor.mask(value) if name in _FREE_TEXT else _metadata(name, value) or ""
             for name, value in rejected.record.items()
-            if name != "customer" and name not in KNOWN_AS
+            if name not in {"customer", ORIGINAL, *KNOWN_AS}
         }
+        if original := rejected.record.get(ORIGINAL):
+            record[ORIGINAL] = json.dumps(_impersonal(json.loads(original), self._redactor), ensure_ascii=False)
         if rejected.record.get("customer"):
             record["customer"] = customers[rejected.record["customer"], ""].customer_id
         reason = self._redactor.mask(rejected.reason)
         return replace(rejected, reason=reason, record={**record, **_key_of(rejected)})
+
+
+def _impersonal(value: Any, redactor: Redactor) -> Any:  # noqa: ANN401 - any JSON
+    """Return JSON without the fields that tell of a person, all its texts masked, and long numbers as texts are."""
+    if isinstance(value, dict):
+        return {name: _impersonal(v, redactor) for name, v in value.items() if not _OF_A_PERSON.search(name)}
+    if isinstance(value, list):
+        return [_impersonal(item, redactor) for item in value]
+    if isinstance(value, bool) or value is None:
+        return value
+    masked = redactor.mask(str(value))
+    return value if masked == str(value) else masked
 
 
 def _who(message: IncomingMessage) -> _Who:
@@ -229,6 +260,8 @@ def _whole(incoming: IncomingMessage) -> IncomingMessage:
     broken: dict[str, Any] = {
         name: cleaned(text) for name, text in texts.items() if isinstance(text, str) and _HALF.search(text)
     }
+    if any(_HALF.search(word) for _, word in incoming.known_as):
+        broken["known_as"] = tuple((kind, cleaned(word)) for kind, word in incoming.known_as)
     return replace(incoming, **broken) if broken else incoming
 
 
@@ -332,16 +365,22 @@ def _mark_last(batches: Iterable[Batch]) -> Iterator[tuple[Batch, bool]]:
 
 
 def replay_quarantine(
-    warehouse: Warehouse, lander: Lander, source: str | None = None, changes: dict[str, str] | None = None
+    warehouse: Warehouse,
+    lander: Lander,
+    source: str | None = None,
+    changes: dict[str, str] | None = None,
+    mend: Callable[[RejectedRecord], tuple[RejectedRecord, FileSpec] | None] = lambda rejected: None,
 ) -> Landed:
     """Try quarantined records again and land those that now pass.
 
-    ``changes`` set options (``time_format``, ``time_zone``) or overwrite fields of every record (``time=…``).
+    ``changes`` set options (``time_format``, ``time_zone``) or overwrite fields of every record (``time=…``); ``mend``
+    reads a record of a live source as its settings want it now.
     """
     total, changes = Landed(), changes or {}
     for row in warehouse.quarantine_rows(source):
-        spec = spec_of(row.rejected, changes)
-        record = replace(row.rejected, record={**row.rejected.record, **_fields_in(changes)})
+        rejected, now = mend(row.rejected) or (row.rejected, FileSpec(row.rejected.source, row.rejected.channel))
+        spec = spec_of(now, changes)
+        record = replace(rejected, record={**rejected.record, **_fields_in(changes)})
         result = replay(record, spec)
         if isinstance(result, IncomingMessage):
             total += lander.land(spec, "replay", Batch([result], [], ""))
@@ -358,10 +397,10 @@ def _fields_in(changes: dict[str, str]) -> dict[str, str]:
     return {name: value for name, value in changes.items() if name not in _OPTIONS}
 
 
-def spec_of(rejected: RejectedRecord, changes: dict[str, str]) -> FileSpec:
+def spec_of(spec: FileSpec, changes: dict[str, str]) -> FileSpec:
     """Return how to read a quarantined record now; its fields carry their own names."""
     chosen: dict[str, Any] = {name: changes[name] for name in _OPTIONS if name in changes}
-    return FileSpec(rejected.source, rejected.channel, **chosen)
+    return replace(spec, **chosen)
 
 
 def options_of(spec: FileSpec) -> dict[str, str]:
@@ -425,13 +464,36 @@ def follow(
     """Track every customer with news; return how many."""
     digest = f"{parameters.digest()} {settings.default_value:g}"
     customers = warehouse.customers_to_track(version, digest)
-    for start in range(0, len(customers), _TRACKED_AT_ONCE):
-        chosen = customers[start : start + _TRACKED_AT_ONCE]
-        histories = Histories.from_arrow(warehouse.histories(chosen, version))
-        tracked = track(histories, parameters, version, settings.default_value)
-        warehouse.replace_moods(tracked.moods, tracked.points, tracked.ledger, digest)
-        progress(min(start + _TRACKED_AT_ONCE, len(customers)), len(customers))
+    done = 0
+
+    def tracked(tables: tuple[pa.Table, pa.Table]) -> Tracked:
+        return track(Histories.from_arrow(*tables), parameters, version, settings.default_value)
+
+    for part in _ahead(tracked, _histories(warehouse, customers, version)):
+        warehouse.replace_moods(part.mood_table, part.point_table, part.ledger_table, digest)
+        done += len(part.mood_table)
+        progress(done, len(customers))
     return len(customers)
+
+
+def _histories(warehouse: Warehouse, customers: list[str], version: str) -> Iterator[tuple[pa.Table, pa.Table]]:
+    """Yield messages with their readings, and events, of some customers at a time."""
+    for start in range(0, len(customers), _READ_AT_ONCE):
+        chosen = customers[start : start + _READ_AT_ONCE]
+        for table in warehouse.histories_in_parts(chosen, version, _TRACKED_AT_ONCE):
+            yield table, warehouse.events(table["customer_id"].unique())
+
+
+def _ahead(work: Callable[[Given], Made], parts: Iterable[Given]) -> Iterator[Made]:
+    """Yield ``work`` of each part in order, done in threads while the ones before are stored."""
+    with ThreadPoolExecutor(_TRACKERS) as pool:
+        waiting: deque[Future[Made]] = deque()
+        for part in parts:
+            waiting.append(pool.submit(work, part))
+            if len(waiting) > _TRACKERS:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
 
 
 def replay_moods(warehouse: Warehouse, home: Home, settings: Settings, progress: Progress = quiet) -> int:
@@ -442,13 +504,12 @@ def replay_moods(warehouse: Warehouse, home: Home, settings: Settings, progress:
     if warehouse.version is None:
         return 0
     release = Release.read(Releases(home.releases).find(warehouse.version))
-    parameters = Parameters.load().with_prior(tuple(release.mood_prior))
-    return follow(warehouse, parameters, release.version, settings, progress)
+    return follow(warehouse, parameters_for(release, home), release.version, settings, progress)
 
 
-def parameters_for(classifier: Classifier) -> Parameters:
-    """Return the shipped mood model, with the mood prior of the release whose readings it takes."""
-    return Parameters.load().with_prior(tuple(classifier.release.mood_prior))
+def parameters_for(release: Release, home: Home) -> Parameters:
+    """Return the mood model that serves in this home, with the mood prior of the release whose readings it takes."""
+    return Parameters.serving(home.mood_model).with_prior(tuple(release.mood_prior))
 
 
 def alert(warehouse: Warehouse, settings: Settings) -> alerts.AlertChanges:
@@ -557,7 +618,8 @@ def run(
     match_exactly(warehouse)
     classifier = active_classifier(home)
     read = score(warehouse, classifier, step("score"))
-    tracked = follow(warehouse, parameters_for(classifier), classifier.version, settings, step("track"))
+    parameters = parameters_for(classifier.release, home)
+    tracked = follow(warehouse, parameters, classifier.version, settings, step("track"))
     step("alert")
     changes = alert(warehouse, settings)
     notified = deliver(home, warehouse, settings)

@@ -7,12 +7,14 @@ What a snapshot shows has a revision, which grows exactly when that changes; see
 import json
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from pipeline import warehouse_rows as rows
 from pipeline.config import Home
@@ -27,6 +29,7 @@ from pipeline.records import (
     Outcome,
     Purchase,
     Reading,
+    Role,
 )
 from pipeline.snapshot import Snapshot, snapshot_path
 from pipeline.warehouse_database import Database, now, rewrite
@@ -184,10 +187,15 @@ class Warehouse:
         """Tell whether a file with this content has landed whole from this source."""
         return self._database.row("find_taken_file", {"source": source, "digest": digest}) is not None
 
-    def absent(self, source: str, begin: datetime, end: datetime, seen: Iterable[str]) -> tuple[list[str], int]:
-        """Return the source's messages sent between two times that are not among ``seen``, and how many were sent."""
+    def absent(
+        self, source: str, begin: datetime, end: datetime, seen: Iterable[str], role: Role | None = None
+    ) -> tuple[list[str], int]:
+        """Return the source's messages sent between two times that are not among ``seen``, and how many were sent.
+
+        ``role`` leaves out what others than these have written.
+        """
         present = rows.text_table(("message_id",), ((name,) for name in seen))
-        values = {"source": source, "begin": rows.stored(begin), "end": rows.stored(end)}
+        values = {"source": source, "begin": rows.stored(begin), "end": rows.stored(end), "role": role}
         with self._database.incoming(incoming_seen=present):
             found = self._database.rows("find_absent", values)
         return [name for name, is_seen in found if not is_seen], len(found)
@@ -371,8 +379,9 @@ class Warehouse:
     def customers_to_track(self, version: str, parameters_digest: str) -> list[str]:
         """Return the ids of customers whose newest mood does not follow from what is stored now, in order.
 
-        That is: other messages, time heard until, worth, version or parameters. Customers with a message that this
-        version has neither read nor declined are left out, so that a line never mixes versions.
+        That is: other messages, events, time heard until, worth, version or parameters. Customers with a message that
+        this version has neither read nor declined are left out, so that a line never mixes versions; so are those who
+        never wrote, whatever happened to them.
         """
         values = {"version": version, "parameters": parameters_digest}
         return [customer for (customer,) in self._database.rows("customers_to_track", values)]
@@ -388,36 +397,68 @@ class Warehouse:
         with self._database.incoming(incoming_chosen=_chosen(customer_ids)):
             return self._database.run("find_histories", {"version": version}).to_arrow_table()
 
+    def events(self, customer_ids: Iterable[str] | pa.Array) -> pa.Table:
+        """Return what else happened to customers, sorted by customer and time: columns customer_id, kind, happened_at.
+
+        Kinds are those of ``pipeline.mood_model.EVENTS``: purchases, refunds, and the outcomes of the company's own
+        records. All of them, also those after the customer's ``as_of``.
+        """
+        given = isinstance(customer_ids, pa.Array)
+        chosen = pa.table({"customer_id": customer_ids}) if given else _chosen(customer_ids)
+        with self._database.incoming(incoming_chosen=chosen):
+            return self._database.run("find_events").to_arrow_table()
+
+    def histories_in_parts(self, customer_ids: Iterable[str], version: str, rows_at_once: int) -> Iterator[pa.Table]:
+        """Yield what :meth:`histories` returns, customers whole, in tables of about ``rows_at_once`` rows.
+
+        The warehouse is read once, however many parts there are; moods may be replaced meanwhile.
+        """
+        chosen = {"incoming_chosen": _chosen(customer_ids)}
+        with closing(self._database.stream("find_histories", {"version": version}, **chosen)) as result:
+            rest: pa.Table | None = None
+            for batch in result.to_arrow_reader(rows_at_once):
+                table = pa.Table.from_batches([batch])
+                table = pa.concat_tables([rest, table]) if rest is not None else table
+                cut = pc.index(table["customer_id"], table["customer_id"][-1]).as_py()
+                if cut:
+                    yield table.slice(0, cut)
+                rest = table.slice(cut)
+            if rest is not None and len(rest):
+                yield rest
+
     def replace_moods(
         self,
-        moods: Sequence[CustomerMood],
-        points: Sequence[MoodPoint],
-        ledger: Sequence[LedgerEntry],
+        moods: Sequence[CustomerMood] | pa.Table,
+        points: Sequence[MoodPoint] | pa.Table,
+        ledger: Sequence[LedgerEntry] | pa.Table,
         parameters_digest: str,
     ) -> bool:
         """Store customers' moods with their whole lines in place of what they had; tell whether anything changed.
 
-        Call it before anything else lands: what is stored counts as what the moods were computed from.
+        Call it before anything else lands: what is stored counts as what the moods were computed from. Records, or
+        tables in the warehouse's columns as ``pipeline.track`` gives them.
 
         Raises:
             StoreError: a point or entry belongs to none of the customers, or the moods are of several versions.
         """
-        if not moods:
+        if not len(moods):
             return False
-        _check_line(moods, points, ledger)
-        tables = {
-            "incoming_mood": rows.mood_table(moods),
-            "incoming_point": rows.point_table(points),
-            "incoming_ledger": rows.ledger_table(ledger),
-        }
+        mood_table, point_table, ledger_table = (
+            rows.mood_table(moods),
+            rows.point_table(points),
+            rows.ledger_table(ledger),
+        )
+        version = _check_line(mood_table, point_table, ledger_table)
+        tables = {"incoming_mood": mood_table, "incoming_point": point_table, "incoming_ledger": ledger_table}
         with self._database.transaction(**tables):
             self._database.run("stage_moods", {"parameters": parameters_digest})
-            changed = bool(self._row("compare_moods")[0])
-            if changed:
-                for name in ("moods", "points", "ledger"):
+            known = bool(self._row("count_staged_known")[0])
+            changed = not known or bool(self._row("compare_moods")[0])
+            for name in ("moods", "points", "ledger") if changed else ():
+                if known:
                     self._database.run(f"delete_{name}")
-                    self._database.run(f"add_{name}")
-            switched = self._database.change("set_version", {"version": moods[0].version})
+                self._database.run(f"add_{name}")
+            switched = self._database.change("set_version", {"version": version})
             self._bump(changed + switched)
         return changed
 
@@ -591,12 +632,14 @@ def _chosen(customer_ids: Iterable[str]) -> pa.Table:
     return rows.text_table(("customer_id",), ((customer,) for customer in dict.fromkeys(customer_ids)))
 
 
-def _check_line(moods: Sequence[CustomerMood], points: Sequence[MoodPoint], ledger: Sequence[LedgerEntry]) -> None:
-    versions = {mood.version for mood in moods}
+def _check_line(moods: pa.Table, points: pa.Table, ledger: pa.Table) -> str:
+    """Return the version of all moods."""
+    versions = pc.unique(moods["version"]).to_pylist()
     if len(versions) > 1:
         raise StoreError(f"moods of several versions at once ({', '.join(sorted(versions))}); replace one by one")
-    known = {mood.customer_id for mood in moods}
-    strangers = {p.customer_id for p in points} | {entry.customer_id for entry in ledger}
-    strangers -= known
-    if strangers:
-        raise StoreError(f"points or ledger entries of {min(strangers)}, who has no mood here; give whole lines")
+    known = pc.unique(moods["customer_id"])
+    for table in (points, ledger):
+        strangers = table["customer_id"].filter(pc.invert(pc.is_in(table["customer_id"], value_set=known)))
+        if len(strangers):
+            raise StoreError(f"points or ledger entries of {pc.min(strangers)}, who has no mood here; give whole lines")
+    return str(versions[0])

@@ -41,7 +41,7 @@ class Database:
     """One connection that runs the statements of ``pipeline/sql`` by name."""
 
     def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
-        self.connection = connection
+        self.connection = _quiet(connection)
 
     @classmethod
     def open(cls, path: Path | None) -> "Database":
@@ -90,12 +90,15 @@ class Database:
         row = self.row(name, values)
         return int(row[0]) if row else 0
 
-    def stream(self, name: str, values: Mapping[str, object]) -> duckdb.DuckDBPyConnection:
+    def stream(self, name: str, values: Mapping[str, object], **tables: pa.Table) -> duckdb.DuckDBPyConnection:
         """Run one named query on a connection of its own, which sees the state of now while this one writes on.
 
-        The caller fetches in pieces and closes it.
+        Arrow ``tables`` can be queried by name. The caller fetches in pieces and closes it.
         """
-        return _execute(self.connection.cursor(), f"pipeline/sql/{name}.sql", statement(name), values)
+        cursor = _quiet(self.connection.cursor())
+        for table_name, table in tables.items():
+            cursor.register(table_name, table)
+        return _execute(cursor, f"pipeline/sql/{name}.sql", statement(name), values)
 
     @contextmanager
     def transaction(self, **tables: pa.Table) -> Iterator[None]:
@@ -144,6 +147,11 @@ class Database:
             name = f"pipeline/sql/migrations/{path.name}"
             _execute(self.connection, name, path.read_text(encoding="utf-8"), None)
             self.run("record_migration", {"number": number, "name": path.stem, "now": now()})
+
+
+def _quiet(connection: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyConnection:
+    """Keep DuckDB from drawing a progress bar on standard output, as it does where it finds no main script."""
+    return connection.execute("SET enable_progress_bar = false")
 
 
 def rewrite(path: Path) -> None:

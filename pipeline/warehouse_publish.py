@@ -27,6 +27,7 @@ _TABLES: Final = (
     "publish_customer",
     "publish_customer_alias",
     "publish_customer_mood",
+    "publish_customer_event",
     "publish_message",
     "publish_mood_point",
     "publish_ledger_entry",

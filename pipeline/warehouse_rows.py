@@ -6,6 +6,7 @@ The warehouse keeps times in UTC without a zone; records carry them with it.
 import hashlib
 import json
 from collections.abc import Iterable, Sequence
+from dataclasses import asdict
 from datetime import UTC, datetime
 from operator import attrgetter
 from typing import Any, Final
@@ -17,6 +18,7 @@ from pipeline.records import (
     Customer,
     CustomerAlias,
     CustomerMood,
+    Driver,
     LedgerEntry,
     Message,
     MoodPoint,
@@ -41,6 +43,9 @@ _WHOLE: Final = pa.int64()
 _REALS: Final = pa.list_(pa.float64())
 _FLOATS: Final = pa.list_(pa.float32())
 _TEXTS: Final = pa.list_(pa.string())
+_DRIVERS: Final = pa.list_(
+    pa.struct([("kind", _TEXT), ("message_id", _TEXT), ("level_without", _REAL), ("risk_90d_without", _REAL)])
+)
 _TIME: Final = pa.timestamp("us", tz="UTC")
 _STORED_TIME: Final = pa.timestamp("us")
 
@@ -100,6 +105,12 @@ _MOOD: Final[_Columns] = {
     "messages": _WHOLE,
     "last_message_at": _TIME,
     "reasons": _TEXTS,
+    "slope_7d": _REAL,
+    "lower_30d": _REAL,
+    "level_low": _REAL,
+    "level_high": _REAL,
+    "saveable": pa.bool_(),
+    "drivers": _DRIVERS,
 }
 _POINT: Final[_Columns] = {
     "customer_id": _TEXT,
@@ -115,6 +126,7 @@ _LEDGER: Final[_Columns] = {
     "at": _TIME,
     "item": _TEXT,
     "effect": _REAL,
+    "standing": _REAL,
 }
 _ALERT: Final[_Columns] = {
     "alert_id": _TEXT,
@@ -175,19 +187,24 @@ def reading_table(readings: Iterable[Reading]) -> pa.Table:
     return _table({(r.message_id, r.version): r for r in reversed(list(readings))}.values(), _READING)
 
 
-def mood_table(moods: Iterable[CustomerMood]) -> pa.Table:
-    """Return customers' moods as a table."""
-    return _table(moods, _MOOD)
+def mood_table(moods: Iterable[CustomerMood] | pa.Table) -> pa.Table:
+    """Return customers' moods as a table; a table stays as it is, here and below."""
+    if isinstance(moods, pa.Table):
+        return moods
+    records = list(moods)
+    drivers = [[asdict(driver) for driver in mood.drivers] for mood in records]
+    table = _table(records, {name: kind for name, kind in _MOOD.items() if name != "drivers"})
+    return table.append_column("drivers", pa.array(drivers, _DRIVERS))
 
 
-def point_table(points: Iterable[MoodPoint]) -> pa.Table:
+def point_table(points: Iterable[MoodPoint] | pa.Table) -> pa.Table:
     """Return mood points as a table."""
-    return _table(points, _POINT)
+    return points if isinstance(points, pa.Table) else _table(points, _POINT)
 
 
-def ledger_table(entries: Iterable[LedgerEntry]) -> pa.Table:
+def ledger_table(entries: Iterable[LedgerEntry] | pa.Table) -> pa.Table:
     """Return ledger entries as a table."""
-    return _table(entries, _LEDGER)
+    return entries if isinstance(entries, pa.Table) else _table(entries, _LEDGER)
 
 
 def alert_table(alerts: Iterable[Alert]) -> pa.Table:
@@ -241,11 +258,25 @@ def alert_of(row: Sequence[Any]) -> Alert:
 
 def mood_of(row: Sequence[Any]) -> CustomerMood:
     """Return the mood that a row of ``find_live_moods`` holds."""
-    *known, messages, last_message_at, reasons = row
+    *known, messages, last_message_at, reasons = row[:14]
+    slope_7d, lower_30d, level_low, level_high, saveable, drivers = row[14:]
     customer_id, version, as_of, mood, stage, level, slope, risk_30d, risk_90d, days_left, at_risk = known
     figures = (stage, level, slope, risk_30d, risk_90d, days_left, at_risk)
     return CustomerMood(
-        customer_id, version, aware(as_of), tuple(mood), *figures, messages, aware(last_message_at), tuple(reasons)
+        customer_id,
+        version,
+        aware(as_of),
+        tuple(mood),
+        *figures,
+        messages,
+        aware(last_message_at),
+        tuple(reasons),
+        slope_7d,
+        lower_30d,
+        level_low,
+        level_high,
+        saveable,
+        tuple(Driver(**driver) for driver in drivers),
     )
 
 

@@ -1,8 +1,9 @@
 """Apple App Store: the feed of customer reviews, most recent first.
 
-``https://itunes.apple.com/{country}/rss/customerreviews/page={n}/id={app}/sortby=mostrecent/json``, described at
-https://developer.apple.com/documentation/appstoreconnectapi/customer-reviews (the API) and, for the public feed, at
-https://rss.marketingtools.apple.com. It holds the newest 500 reviews of a country, 50 a page, and needs no key.
+``https://itunes.apple.com/{country}/rss/customerreviews/page={n}/id={app}/sortby=mostrecent/json`` holds the newest 500
+reviews of a country, 50 a page, and needs no key. Apple documents no fields of it: these are as it answers, and behind
+its end it says "page depth is limited to 10". What Apple documents is the API for owners of an app:
+https://developer.apple.com/documentation/appstoreconnectapi/customer-reviews.
 """
 
 from collections.abc import Iterator
@@ -32,7 +33,11 @@ class AppStoreSettings(ServiceSettings):
 
 
 def recipe(settings: AppStoreSettings) -> Recipe:
-    """Return how the feed is read. Reviews carry no account, only a nickname, which is what the person goes by."""
+    """Return how the feed is read. Reviews carry no account, only a nickname, which is what the person goes by.
+
+    Now and then Apple answers with an empty page between full ones, so that only the last page ends the feed, and a
+    review that stays away says nothing of a deletion.
+    """
     return Recipe(
         FileSpec(settings.name, "review", time_format="iso", constants=settings.constants),
         f"{settings.url.rstrip('/')}/{settings.country}/rss/customerreviews/page={{page}}/id={settings.app_id}"
@@ -49,6 +54,7 @@ def recipe(settings: AppStoreSettings) -> Recipe:
         paginate=NumberedPages(type="page", last=_PAGES),
         since=Since(field="updated.label", overlap=settings.overlap, newest_first=True),
         unfold=_reviews,
+        has_empty_pages=True,
     )
 
 

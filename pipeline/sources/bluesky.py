@@ -5,9 +5,11 @@ create-session; rates (told in ``RateLimit-*``): https://docs.bsky.app/docs/adva
 are given to those who are logged in only: make an app password.
 """
 
-from datetime import timedelta
-from typing import Literal
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from typing import Any, Literal
 
+from pipeline.sources.http import Service
 from pipeline.sources.rest import Recipe
 from pipeline.sources.settings import CursorPages, Duration, ServiceSettings, Since
 from pipeline.sources.spec import FileSpec
@@ -32,14 +34,24 @@ def recipe(settings: BlueskySettings) -> Recipe:
             "id": "uri",
             "customer": "author.handle",
             "requester": "author.did",
-            "time": "indexedAt || record.createdAt",
+            "time": "sort_at",
             "thread": "record.reply.root.uri || uri",
             "text": "record.text",
         },
         records="posts",
         params={"q": settings.query, "sort": "latest", "limit": str(settings.page_size)},
         paginate=CursorPages(type="cursor", param="cursor", next="cursor"),
-        since=Since(param="since", field="indexedAt || record.createdAt", overlap=settings.overlap),
+        since=Since(param="since", field="sort_at", overlap=settings.overlap),
         total="hitsTotal",
+        unfold=_post,
         absent_is_gone=True,
     )
+
+
+def _post(post: dict[str, Any], service: Service) -> Iterator[dict[str, Any]]:
+    """Yield a post with the time by which Bluesky sorts and ``since`` chooses: the earlier of writing and indexing.
+
+    https://docs.bsky.app/docs/advanced-guides/timestamps
+    """
+    times = filter(None, (post.get("indexedAt"), (post.get("record") or {}).get("createdAt")))
+    yield {**post, "sort_at": min(times, key=datetime.fromisoformat, default=None)}

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol
 
 from pipeline.errors import SourceError
-from pipeline.records import Gone, IncomingMessage, RejectedRecord
+from pipeline.records import Gone, IncomingMessage, RejectedRecord, Role
 from pipeline.sources.drift import Shape
 from pipeline.sources.http import Service
 from pipeline.sources.spec import FileSpec
@@ -19,6 +19,8 @@ class Stretch:
 
     begin: datetime
     end: datetime
+    role: Role | None = None
+    """Whose messages of it were read again; None: everybody's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,13 +76,15 @@ class Sweep:
 
     ``since`` is the newest change seen by the last sweep that came to its end; only then does it move, so that a walk
     that breaks off loses nothing. ``begin`` is where the present walk began, ``token`` its next page, ``high`` the
-    newest change that it has seen. Times are ISO 8601 in UTC, so that they compare as text.
+    newest change that it has seen. ``first`` is where the first of the walks began that no end was reached since.
+    Times are ISO 8601 in UTC, so that they compare as text.
     """
 
     since: str | None = None
     begin: str | None = None
     token: Any = None
     high: str | None = None
+    first: str | None = None
     resumed: bool = field(default=False, compare=False)
 
     @classmethod
@@ -90,14 +94,19 @@ class Sweep:
         """Return the walk that goes on from a stored position, or begins a new one.
 
         Raises:
-            SourceError: the position is damaged.
+            SourceError: the position is damaged, and no time is given to begin from instead.
         """
-        stored = cls.parsed(position)
+        try:
+            stored = cls.parsed(position)
+        except SourceError:
+            if since is None:
+                raise
+            stored = cls()
         asked = _iso(since) if since else None
         if stored.token is not None and asked in (None, stored.begin):
             return replace(stored, resumed=True)
         begin = asked or (_iso(_moment(stored.since) - overlap) if stored.since else _iso(first) if first else None)
-        return cls(stored.since, begin)
+        return cls(stored.since, begin, first=min(filter(None, (stored.first, begin)), default=None))
 
     @classmethod
     def parsed(cls, position: str | None) -> "Sweep":
@@ -129,9 +138,19 @@ class Sweep:
         return Sweep(since=min(newest, _iso(clock)) if newest else None)
 
     @property
+    def known(self) -> datetime | None:
+        """Up to when changes had been seen before this walk: what it reads again from before then is the overlap."""
+        return _moment(self.since) if self.since else None
+
+    @property
     def begins(self) -> datetime | None:
         """Where the walk began."""
         return _moment(self.begin) if self.begin else None
+
+    @property
+    def began(self) -> datetime | None:
+        """Where the first of the walks began that belong together."""
+        return _moment(self.first) if self.first else self.begins
 
 
 def _iso(when: datetime) -> str:

@@ -1,10 +1,14 @@
 """Amazon Connect Contact Lens: analysed calls and chats, one JSON file each, in a folder or a bucket.
 
 https://docs.aws.amazon.com/connect/latest/adminguide/contact-lens-example-output-files.html; they lie under
-``Analysis/Voice/YYYY/MM/DD/`` of the instance's bucket. Of a file that was redacted there, read the redacted one.
+``Analysis/Voice/YYYY/MM/DD/`` of the instance's bucket, their redacted twins under ``Analysis/Voice/Redacted/``:
+https://docs.aws.amazon.com/connect/latest/adminguide/example-contact-lens-output-locations.html. The turns of a call
+have offsets; the time in the file's name, when the agent took the call, is what they count from. Who called is in none
+of the files: an ``index.csv`` in ``path`` says it (file, customer), as it does beside files of one's own.
 A bucket's keys come from AWS's usual places (``AWS_ACCESS_KEY_ID`` …, a profile, the machine's role).
 """
 
+import re
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -24,9 +28,14 @@ from pipeline.sources.drift import Shape
 from pipeline.sources.http import Service
 from pipeline.sources.settings import Duration, SourceSettings
 from pipeline.sources.spec import FileSpec, shorten
+from pipeline.sources.transcripts import INDEX
 
 _AT_ONCE: Final = 50
 """Files that land together."""
+_REDACTED: Final = ("_analysis_", "_analysis_redacted_")
+"""What tells a file's name from its redacted twin's, which is read in its place."""
+_BEGUN: Final = re.compile(r"_analysis(?:_redacted)?_(\d{4})-?(\d\d)-?(\d\d)T(\d\d)[:_](\d\d)(?:[:_](\d\d))?")
+"""``…_analysis_2020-02-04T21:14:16Z.json``, ``…_analysis_20260310T22:35_UTC.json``; a copy may have ``_`` for ``:``."""
 
 
 class ContactLensSettings(SourceSettings):
@@ -51,6 +60,7 @@ class ContactLensClient:
         )
         self.shape = Shape()
         self.watches_absence = False
+        self._index = b""
 
     def fetch(self, service: Service, position: str | None, since: datetime | None = None) -> Iterator[Fetched]:
         """Yield the new files, some at a time; the files themselves are left as they are. See ``Client.fetch``."""
@@ -75,10 +85,13 @@ class ContactLensClient:
             else:
                 system, base = fs.LocalFileSystem(), str(Path(path).expanduser().resolve())
             listed = system.get_file_info(fs.FileSelector(base, recursive=True))
+            index = f"{base.rstrip('/')}/{INDEX}"
+            self._index = next((_content(system, info) for info in listed if info.path == index), b"")
         except (OSError, pa.ArrowException) as error:
             raise SourceError(f"{path.split('?')[0]}: cannot be listed ({shorten(str(error), 160)})") from None
         calls = [info for info in listed if info.is_file and info.base_name.endswith((".json", ".json.gz"))]
-        new = [info for info in calls if begin is None or info.mtime >= begin]
+        names = {info.base_name for info in calls}
+        new = [info for info in calls if (begin is None or info.mtime >= begin) and not _has_twin(info, names)]
         return system, sorted(new, key=lambda info: (info.mtime, info.path))
 
     def _read(self, system: fs.FileSystem, chunk: list[fs.FileInfo]) -> Fetched:
@@ -90,14 +103,24 @@ class ContactLensClient:
                 )
         return page
 
+    def _spec_of(self, name: str) -> FileSpec:
+        """Return how a file is read: a time of its own in its name is when the call began."""
+        begun = _BEGUN.search(name)
+        if begun is None:
+            return self.spec
+        year, month, day, hour, minute, second = begun.groups(default="00")
+        time = f"{year}-{month}-{day}T{hour}:{minute}:{second}Z"
+        return replace(self.spec, constants={"time": time, **self.spec.constants})
+
     def _one(self, system: fs.FileSystem, info: fs.FileInfo) -> Iterator[Fetched]:
         """Read one file; one that cannot be read is a bad record and stops nothing."""
         with tempfile.TemporaryDirectory() as folder:
             copy = Path(folder) / info.base_name
             try:
-                with system.open_input_file(info.path) as stream:
-                    copy.write_bytes(stream.readall())
-                for batch in files.read(copy, self.spec):
+                copy.write_bytes(_content(system, info))
+                if self._index:
+                    (copy.parent / INDEX).write_bytes(self._index)
+                for batch in files.read(copy, self._spec_of(info.base_name)):
                     for message in batch.messages:
                         self.shape.add({"role": message.role, "text": message.text, "id": message.native_id or ""}, ())
                     yield Fetched(batch.messages, batch.rejected, "")
@@ -105,3 +128,15 @@ class ContactLensClient:
                 reason = shorten(str(error), 300)
                 rejected = RejectedRecord(self.spec.source, self.spec.channel, info.base_name, 0, reason, {})
                 yield Fetched([], [rejected], "")
+
+
+def _has_twin(info: fs.FileInfo, names: set[str]) -> bool:
+    """Tell whether a file's redacted twin is there too."""
+    twin = info.base_name.replace(*_REDACTED)
+    return twin != info.base_name and twin in names
+
+
+def _content(system: fs.FileSystem, info: fs.FileInfo) -> bytes:
+    with system.open_input_file(info.path) as stream:
+        found: bytes = stream.readall()
+    return found

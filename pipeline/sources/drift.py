@@ -11,6 +11,8 @@ _ENOUGH: Final = 20
 """Records from which on the fields of a pull tell anything."""
 _USUAL: Final = 0.8
 """Share of records from which on a field counts as always filled."""
+_RARE: Final = 0.1
+"""Share of new records up to which a field that was usual counts as gone; old ones that were edited may have it."""
 _WORDS: Final = 30
 """Different words from which on a field is no enumeration."""
 _WORD: Final = re.compile(r"[^\W\d]{1,30}(?:[ _.-][^\W\d]{1,30}){0,3}")
@@ -58,10 +60,10 @@ def drifts(before: Shape, now: Shape) -> list[str]:
         return []
     usual = [name for name, count in before.filled.items() if count >= _USUAL * before.records]
     gone = [
-        f"field {name!r} is gone: it was in {before.filled[name] / before.records:.0%} of the records, and is in none "
-        f"of the last {now.records}"
+        f"field {name!r} is gone: it was in {before.filled[name] / before.records:.0%} of the records, and is in "
+        f"{now.filled[name]} of the last {now.records}"
         for name in sorted(usual)
-        if now.records >= _ENOUGH and not now.filled[name]
+        if now.records >= _ENOUGH and now.filled[name] <= _RARE * now.records
     ]
     return gone + [
         f"{name} has a value that is new: {word!r} ({count} records)"

@@ -1,6 +1,7 @@
 """Freshdesk: tickets, each with its conversation.
 
-https://developers.freshdesk.com/api/#list_all_tickets (``updated_since``, 100 a page, at most 300 pages),
+https://developers.freshdesk.com/api/#list_all_tickets (``updated_since``, 100 a page, at most 300 pages; what was
+deleted or is spam comes only with ``filter=deleted`` and ``filter=spam``),
 https://developers.freshdesk.com/api/#list_all_ticket_notes; rates told in ``X-RateLimit-*`` and ``Retry-After``:
 https://developers.freshdesk.com/api/#ratelimit. The key is the user of basic authentication, the password ``X``.
 """
@@ -17,9 +18,11 @@ from pipeline.sources.settings import Duration, LinkPages, Moment, ServiceSettin
 from pipeline.sources.spec import FileSpec
 
 _PAGES: Final = 300
-"""Freshdesk gives no page beyond this one."""
+"""Freshdesk gives no page of a list beyond this one."""
 _ANSWERS: Final = 30
 """Entries of a conversation on a page."""
+_TICKETS: Final = 100
+"""Tickets on a page, at most."""
 _FIELDS: Final = (
     *("id", "customer", "requester", "email", "phone", "name", "role", "author", "thread", "time", "title", "text"),
 )
@@ -29,7 +32,7 @@ class FreshdeskSettings(ServiceSettings):
     """``kind = "freshdesk"``; ``url`` is ``https://DOMAIN.freshdesk.com``."""
 
     kind: Literal["freshdesk"]
-    page_size: int = 100
+    page_size: int = _TICKETS
     first: Moment = datetime(2000, 1, 1, tzinfo=UTC)
     """Without a beginning Freshdesk lists the last 30 days only; the first pull takes this one."""
     overlap: Duration = timedelta(minutes=10)
@@ -50,7 +53,8 @@ def recipe(settings: FreshdeskSettings) -> Recipe:
         },
         paginate=LinkPages(type="link"),
         since=Since(param="updated_since", field="changed", overlap=settings.overlap, first=settings.first),
-        most_pages=_PAGES,
+        goes_on_by_time=True,
+        removed=lambda service, begin: _removed(f"{url}/api/v2/tickets", service, begin),
         unfold=lambda ticket, service: _messages(ticket, service, url, settings.name),
     )
 
@@ -94,9 +98,21 @@ def _messages(ticket: dict[str, Any], service: Service, url: str, source: str) -
 
 
 def _conversation(url: str, service: Service) -> Iterator[dict[str, Any]]:
-    number = 1
-    while entries := service.ask(Request(url, {"page": str(number), "per_page": str(_ANSWERS)})).value or []:
+    return _listed(url, {}, _ANSWERS, service)
+
+
+def _removed(url: str, service: Service, begin: str | None) -> Iterator[Gone]:
+    """Yield the tickets that were put into the trash, or among spam, since a walk began."""
+    for place in ("deleted", "spam"):
+        for ticket in _listed(url, {"filter": place, "updated_since": begin or ""}, _TICKETS, service):
+            yield Gone(thread=str(ticket.get("id")))
+
+
+def _listed(url: str, params: dict[str, str], size: int, service: Service) -> Iterator[dict[str, Any]]:
+    """Yield what lies on the numbered pages of a list; one that is not full is the last."""
+    for number in range(1, _PAGES + 1):
+        asked = Request(url, {**params, "page": str(number), "per_page": str(size)})
+        entries = service.ask(asked).value or []
         yield from entries
-        if len(entries) < _ANSWERS:
+        if len(entries) < size:
             return
-        number += 1

@@ -1,20 +1,22 @@
 """Google Business Profile: the reviews of a location.
 
 https://developers.google.com/my-business/reference/rest/v4/accounts.locations.reviews/list, scope
-``https://www.googleapis.com/auth/business.manage``; 300 requests a minute
-(https://developers.google.com/my-business/content/limits). Access to the API must be asked for once.
+``https://www.googleapis.com/auth/business.manage``. https://developers.google.com/my-business/content/limits gives the
+Business Profile APIs 300 requests a minute each, though this one is not in its table. Access must be asked for once.
 """
 
 from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any, Final, Literal
 
-from pipeline.sources.http import Service
+from pipeline.sources.http import Pace, Service
 from pipeline.sources.rest import Recipe
 from pipeline.sources.settings import CursorPages, Duration, ServiceSettings, Since, Text
 from pipeline.sources.spec import FileSpec
 
 SCOPE: Final = "https://www.googleapis.com/auth/business.manage"
+PACES: Final = {"/reviews": Pace(300)}
+"""How often Google lets its Business Profile APIs be asked."""
 _STARS: Final = {"ONE": 1, "TWO": 2, "THREE": 3, "FOUR": 4, "FIVE": 5}
 
 
@@ -30,7 +32,10 @@ class GoogleBusinessSettings(ServiceSettings):
 
 
 def recipe(settings: GoogleBusinessSettings) -> Recipe:
-    """Return how reviews are read, the last changed first; the owner's reply is an agent's message of the thread."""
+    """Return how reviews are read, the last changed first; the owner's reply is an agent's message of the thread.
+
+    The list holds what is shown now: a review of the re-read stretch that comes no more was taken down.
+    """
     return Recipe(
         FileSpec(settings.name, "review", time_format="iso", constants=settings.constants),
         f"{settings.url.rstrip('/')}/v4/accounts/{settings.account}/locations/{settings.location}/reviews",
@@ -41,6 +46,8 @@ def recipe(settings: GoogleBusinessSettings) -> Recipe:
         since=Since(field="time", overlap=settings.overlap, newest_first=True),
         changed="changed",
         unfold=_review_and_reply,
+        absent_is_gone=True,
+        absent_role="customer",
     )
 
 

@@ -2,8 +2,9 @@
 
 https://developers.google.com/android-publisher/api-ref/rest/v3/reviews/list and, for limits,
 https://developers.google.com/android-publisher/reply-to-reviews: only reviews with a text that were written or changed
-in the last week, 200 GETs an hour. Needs a service account with the right "View app information" and the scope
-``https://www.googleapis.com/auth/androidpublisher``.
+in the last week, last changed first, 200 GETs an hour and app. Needs a service account with the right "Reply to
+reviews" and the scope ``https://www.googleapis.com/auth/androidpublisher``. Nothing tells a deleted review from one
+that is older than a week.
 """
 
 from collections.abc import Iterator

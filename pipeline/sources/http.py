@@ -5,6 +5,7 @@ not (a wrong key, a wrong address) is told at once. No error shows a secret, a q
 """
 
 import json
+import math
 import random
 import time
 from collections import deque
@@ -28,6 +29,8 @@ _PASSING: Final = frozenset({408, 425, 429, 500, 502, 503, 504, 520, 521, 522, 5
 """Statuses that say: later, perhaps."""
 _ROTTEN_CURSOR: Final = frozenset({400, 404, 409, 410, 416, 422})
 """Statuses by which services refuse a cursor that has expired."""
+_NOTHING_THERE: Final = 204
+"""The status of an answer that has no body; with any other one, an empty body is broken off."""
 _LONG_AGO: Final = datetime(2001, 9, 9, tzinfo=UTC).timestamp()
 """A rate header larger than this is a time, not a number of seconds to wait."""
 
@@ -224,7 +227,7 @@ class Service:
         if not response.is_success:
             self._refused(response, url)
         try:
-            value = json.loads(response.content) if response.content else None
+            value = json.loads(response.content) if response.status_code != _NOTHING_THERE else None
         except (ValueError, RecursionError):
             html = response.content.lstrip()[:1] == b"<"
             raise _Passing(f"answered with {'a web page (HTML)' if html else 'broken JSON'}") from None
@@ -323,6 +326,8 @@ def _seconds_until(value: str | None, headers: httpx.Headers) -> float | None:
     except ValueError:
         when = _date(value)
         return max((when - _clock(headers)).total_seconds(), 0.0) if when else None
+    if math.isnan(number):
+        return None
     if number > _LONG_AGO:
         number -= _clock(headers).timestamp()
     return max(number, 0.0)
@@ -337,7 +342,7 @@ def _date(value: str) -> datetime | None:
     for read in (datetime.fromisoformat, parsedate_to_datetime):
         try:
             found = read(value.strip())
-        except (ValueError, TypeError, IndexError):
+        except (ValueError, TypeError, IndexError, OverflowError):
             continue
         return found if found.tzinfo else found.replace(tzinfo=UTC)
     return None

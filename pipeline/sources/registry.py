@@ -77,6 +77,7 @@ KINDS: Final[Mapping[str, Kind]] = {
             "business_unit": "BUSINESS_UNIT_ID",
             "auth": {"type": "header", "name": "apikey", "token_env": "TRUSTPILOT_KEY"},
         },
+        trustpilot.PACES,
     ),
     "google_business": Kind(
         "Google Business Profile reviews",
@@ -94,7 +95,7 @@ KINDS: Final[Mapping[str, Kind]] = {
                 "refresh_token_env": "GOOGLE_REFRESH_TOKEN",
             },
         },
-        {"/reviews": Pace(300)},
+        google_business.PACES,
     ),
     "x": Kind(
         "X (Twitter) posts",

@@ -15,12 +15,13 @@ from urllib.parse import urljoin
 import httpx
 
 from pipeline.errors import SourceError
-from pipeline.records import Gone, IncomingMessage, RejectedRecord
+from pipeline.records import Gone, IncomingMessage, RejectedRecord, Role
 from pipeline.sources.client import Fetched, Stretch, Sweep
+from pipeline.sources.content import cleaned
 from pipeline.sources.drift import Shape
 from pipeline.sources.http import Answer, Refused, Request, Service, place_of
 from pipeline.sources.mapping import Getter, fields_of, getter
-from pipeline.sources.rows import Entry, Fault, Mapper
+from pipeline.sources.rows import MOMENT, ORIGINAL, Entry, Fault, Mapper
 from pipeline.sources.settings import (
     CursorPages,
     LinkPages,
@@ -38,6 +39,16 @@ Unfold = Callable[[Any, Service], Iterable[Any]]
 """Turns one record of a page into what is mapped; it may ask the service for more, and yield ``Gone``."""
 
 _CHANGED: Final = "changed"
+_KEPT: Final = 20_000
+"""Characters of a bad record that are kept whole, for a mapping that is mended later."""
+_KEYS: Final = ("customer", "id", "thread", "reply_to")
+"""What a bad record is stored under; its original is stored without all that names a person."""
+_NOWHERE: Final = frozenset({404, 410})
+"""Statuses by which services say that something was deleted."""
+_FEW: Final = 5
+"""So many records of a page, all of which nobody knows, may have been deleted; more are a wrong address."""
+_SLIPS: Final = 2
+"""A page that comes so often once more says that there is no other."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,14 +76,21 @@ class Recipe:
     deleted: str | None = None
     total: str | None = None
     roles: Mapping[str, str] = field(default_factory=dict)
+    removed: Callable[[Service, str | None], Iterable[Gone]] | None = None
+    """Asks, when a walk ends, for what was deleted since its formatted beginning, where that is a list of its own."""
     absent_is_gone: bool = False
+    absent_role: Role | None = None
+    """Whose messages alone can be missed, as answers stand with what they answer; None: everybody's."""
     enumerations: tuple[str, ...] = ("role",)
     reaches_back: timedelta | None = None
     """A beginning further back than this is refused by the service."""
-    most_pages: int | None = None
-    """Where the service ends a list, longest unchanged first, after so many pages: a new walk goes on from there."""
+    goes_on_by_time: bool = False
+    """True where pages, the longest unchanged first, are numbered: what changes meanwhile makes others move up, and
+    lists have limits of length. So after each page a new walk goes on from the newest change it held."""
     sends_since_with_token: bool = True
     """False where a cursor stands for the whole query."""
+    has_empty_pages: bool = False
+    """True where an empty page can come before the last one."""
 
 
 def recipe(settings: RestSettings) -> Recipe:
@@ -121,6 +139,8 @@ class RestClient:
         self._recipe, self._clock = recipe, clock
         self._records = getter(recipe.records)
         self._getters = {name: getter(path) for name, path in recipe.map.items()}
+        if "id" in self._getters:
+            self._getters["id"] = _telling(self._getters["id"])
         self._reader = _Reader(recipe, self._getters)
         self.shape = self._reader.shape
         self.watches_absence = recipe.absent_is_gone
@@ -129,6 +149,19 @@ class RestClient:
     def spec(self) -> FileSpec:
         """How its records are read."""
         return self._recipe.spec
+
+    def mended(self, rejected: RejectedRecord) -> RejectedRecord:
+        """Return a stored bad record with its fields as the mapping and the roles of the settings read them now."""
+        stored = dict(rejected.record)
+        if ORIGINAL in stored:
+            fields = fields_of(json.loads(stored[ORIGINAL]), self._getters)
+            kept = {name: stored[name] for name in _KEYS if name in stored}
+            if fields.get("time") != stored.get("time"):
+                stored.pop(MOMENT, None)
+            stored |= {name: value for name, value in fields.items() if name in self._recipe.map} | kept
+        if role := self._recipe.roles.get(stored.get("role", "")):
+            stored["role"] = role
+        return replace(rejected, record=stored)
 
     def fetch(self, service: Service, position: str | None, since: datetime | None = None) -> Iterator[Fetched]:
         """Yield the pages of one walk; one whose cursor has expired begins anew, once. See ``Client.fetch``."""
@@ -142,25 +175,28 @@ class RestClient:
             yield from self._walk(service, replace(sweep, token=None, resumed=False))
 
     def _walk(self, service: Service, sweep: Sweep) -> Iterator[Fetched]:
-        started, tokens, oldest = self._clock(), set[str](), None
+        started, tokens, repeats, oldest = self._clock(), set[str](), _Repeats(), None
         sweep = _step_back(sweep, self._recipe.paginate)
         while True:
             answer = self._page(service, sweep)
             items = self._items(answer)
-            page = self._reader.read(items, service, started)
+            page = self._reader.read(items, service, started, sweep.known)
             sweep = sweep.seen(page.newest)
             oldest = min(filter(None, (oldest, *(message.sent_at for message in page.messages))), default=None)
             token = self._next(answer, len(items), sweep.token)
             if token is None or self._all_known(page, sweep):
+                page.gone += self._recipe.removed(service, self._time(sweep.began)) if self._recipe.removed else ()
                 # a source is heard up to its own clock, where that is behind ours
                 yield self._last(page, sweep, min(started, answer.clock or started), oldest)
                 return
-            if str(token) in tokens:
-                raise SourceError(f"{place_of(self._recipe.url)}: gives the same page again and again; it never ends")
+            if str(token) in tokens or repeats.again(items):
+                raise SourceError(
+                    f"{place_of(self._recipe.url)}: gives the same page again and again; it never ends; check paginate"
+                )
             tokens.add(str(token))
             sweep = replace(sweep, token=token)
-            if len(tokens) == self._recipe.most_pages and sweep.high != sweep.begin:
-                sweep, tokens = Sweep(since=sweep.high, begin=sweep.high), set()
+            if self._recipe.goes_on_by_time and (sweep.high or "") > (sweep.begin or ""):
+                sweep, tokens = Sweep(since=sweep.high, begin=sweep.high, first=sweep.first), set()
             yield page.fetched(sweep.text(), self._total(answer))
 
     def _page(self, service: Service, sweep: Sweep) -> Answer:
@@ -177,7 +213,7 @@ class RestClient:
         known, token = self._recipe, sweep.token
         if isinstance(known.paginate, LinkPages) and token is not None:
             return Request(token, headers=known.headers)
-        begin = self._begin(sweep)
+        begin = self._time(sweep.begins)
         if known.body is not None:
             return Request(known.url, headers=known.headers, body=known.body(begin, token))
         params = {**known.params, **_sizes(known.paginate)}
@@ -185,9 +221,9 @@ class RestClient:
             params[known.since.param] = begin
         return _with_token(Request(known.url, params, known.headers), known.paginate, token)
 
-    def _begin(self, sweep: Sweep) -> str | None:
-        """Return where the walk begins as the source writes times."""
-        form, begins = (self._recipe.since.format if self._recipe.since else "iso"), sweep.begins
+    def _time(self, begins: datetime | None) -> str | None:
+        """Return where a walk begins as the source writes times."""
+        form = self._recipe.since.format if self._recipe.since else "iso"
         if begins is None:
             return None
         if self._recipe.reaches_back is not None:
@@ -202,13 +238,21 @@ class RestClient:
         found = self._records(self._recipe.arrange(answer.value) if self._recipe.arrange else answer.value)
         if isinstance(found, list):
             return found
-        if found is None and answer.value in ([], {}):
+        if found is None and (answer.value in (None, [], {}) or self._is_null(answer.value)):
             return []
         holds = listed(list(answer.value)) if isinstance(answer.value, dict) else f"a {type(answer.value).__name__}"
         raise SourceError(
             f"{place_of(self._recipe.url)}: there is no list of records at {self._recipe.records!r}; "
             f"the answer holds {holds}"
         )
+
+    def _is_null(self, value: Any) -> bool:  # noqa: ANN401
+        """Tell whether null stands where the list belongs, as services write an empty one."""
+        *parents, name = self._recipe.records.split(".")
+        if not all(part.isidentifier() for part in (*parents, name)):
+            return False
+        holder = getter(".".join(parents))(value) if parents else value
+        return isinstance(holder, dict) and name in holder
 
     def _next(self, answer: Answer, records: int, token: Any) -> Any:  # noqa: ANN401
         """Return the token of the page after this one, or None after the last."""
@@ -221,7 +265,8 @@ class RestClient:
                 return self._same_host(link) if link else None
             case NumberedPages() as pages:
                 number = pages.first if token is None else token
-                return number + 1 if records and number != pages.last else None
+                more = records or self._recipe.has_empty_pages
+                return number + 1 if more and number != pages.last else None
             case OffsetPages() as pages:
                 return (pages.first if token is None else token) + records if records else None
             case OnePage():
@@ -229,12 +274,16 @@ class RestClient:
 
     def _same_host(self, link: str) -> str:
         """Return the absolute address of the next page; another host would be shown our secret."""
-        absolute = urljoin(self._recipe.url, str(link))
-        here, there = httpx.URL(self._recipe.url), httpx.URL(absolute)
+        here = httpx.URL(self._recipe.url)
+        try:
+            absolute = urljoin(self._recipe.url, str(link))
+            there = httpx.URL(absolute)
+        except (ValueError, httpx.InvalidURL):
+            raise SourceError(f"{place_of(self._recipe.url)}: what should be the next page's address is none") from None
         if (here.scheme, here.host, here.port) != (there.scheme, there.host, there.port):
             raise SourceError(
-                f"{here.host}{here.path}: the next page is said to be at {there.scheme}://{there.host}; "
-                "another host is not given the secret"
+                f"{place_of(self._recipe.url)}: the next page is said to be on {there.netloc.decode()} over "
+                f"{there.scheme}; another host is not given the secret"
             )
         return absolute
 
@@ -252,11 +301,25 @@ class RestClient:
         """Return the stretch that was read whole; not from before the oldest that came: lists have limits of length."""
         if not self._recipe.absent_is_gone or sweep.resumed or oldest is None:
             return None
-        return Stretch(max(filter(None, (sweep.begins, oldest))), started)
+        return Stretch(max(filter(None, (sweep.begins, oldest))), started, self._recipe.absent_role)
 
     def _total(self, answer: Answer) -> int:
         found = getter(self._recipe.total)(answer.value) if self._recipe.total else 0
         return found if isinstance(found, int) else 0
+
+
+@dataclass(slots=True)
+class _Repeats:
+    """How often the same records came in a row: a service that knows no page numbers gives them for every one."""
+
+    items: list[Any] = field(default_factory=list)
+    times: int = 0
+
+    def again(self, items: list[Any]) -> bool:
+        """Tell whether a page came too often; once more is a slip of the service."""
+        self.times = self.times + 1 if items and items == self.items else 0
+        self.items = items
+        return self.times >= _SLIPS
 
 
 @dataclass(slots=True)
@@ -287,19 +350,40 @@ class _Reader:
         self._deleted = getter(recipe.deleted) if recipe.deleted else None
         self._mapper: Mapper | None = None
         self._changes: TimeReader | None = None
+        self._known: datetime | None = None
         self.shape = Shape()
 
-    def read(self, items: Iterable[Any], service: Service, clock: datetime) -> _Page:
-        """Return the messages, bad records and deletions of one page."""
+    def read(self, items: Iterable[Any], service: Service, clock: datetime, known: datetime | None = None) -> _Page:
+        """Return the messages, bad records and deletions of one page; only changes after ``known`` shape the source."""
+        self._known = known
         page = _Page()
-        records = [record for item in items for record in self._unfolded(item, service)]
+        records = self._all_unfolded(list(items), service)
         rows = [self._row(record) for record in records]
         self._settle([row for row in rows if isinstance(row, dict)], clock)
         for record, row in zip(records, rows, strict=True):
             if isinstance(row, dict) and self._deleted and self._deleted(record):
                 row = Gone(row.get("id"), None if "id" in row else row.get("thread"), self._moment(row.get(_CHANGED)))
-            self._take(row, page)
+            self._take(row, page, record)
         return page
+
+    def _all_unfolded(self, items: list[Any], service: Service) -> list[Any]:
+        """Return what the records hold; one that was deleted since it was listed is gone.
+
+        Raises:
+            Refused: nobody knows any of them; that is a wrong address.
+        """
+        records, nowhere = list[Any](), list[Refused]()
+        for item in items:
+            try:
+                records += self._unfolded(item, service)
+            except Refused as error:
+                if error.status not in _NOWHERE:
+                    raise
+                nowhere.append(error)
+                records.append(Gone(thread=str(item.get("id"))))
+        if len(nowhere) == len(items) > _FEW:
+            raise nowhere[0]
+        return records
 
     def _unfolded(self, item: Any, service: Service) -> Iterable[Any]:  # noqa: ANN401
         """Return what one record holds; one that is built otherwise than documented is a fault, and stops nothing."""
@@ -328,41 +412,67 @@ class _Reader:
         for row in rows:
             times.add(row.get("time", ""))
             changes.add(row.get(_CHANGED, ""))
-        labels = {name: name for name in self._recipe.map}
-        self._mapper = Mapper(spec, times.finish(f"{where}, time"), place_of(self._recipe.url), labels)
-        self._changes = changes.finish(f"{where}, {_CHANGED}")
+        if len(rows) <= _FEW and (times.unreadable or changes.unreadable):
+            return  # so few bad records go to quarantine, and the next page tells more
+        try:
+            found, self._changes = times.finish(f"{where}, time"), changes.finish(f"{where}, since.field")
+        except SourceError as error:
+            raise SourceError(str(error).replace("--time-format ", "time_format = ")) from None
+        self._mapper = Mapper(spec, found, place_of(self._recipe.url), self._recipe.map)
 
-    def _take(self, row: dict[str, str] | Gone | Fault, page: _Page) -> None:
+    def _take(self, row: dict[str, str] | Gone | Fault, page: _Page, record: Any) -> None:  # noqa: ANN401
         if isinstance(row, Gone):
             page.gone.append(row)
             page.changed(row.changed_at)
             return
         changed = None
         if isinstance(row, dict):
-            self.shape.add(row, self._recipe.enumerations)
             changed = self._moment(row.pop(_CHANGED, None))
+            if changed is None or self._known is None or changed > self._known:
+                self.shape.add(row, self._recipe.enumerations)
             row["role"] = self._recipe.roles.get(row.get("role", ""), row.get("role", ""))
         result = self._message(row)
         if isinstance(result, RejectedRecord):
-            page.rejected.append(result)
+            page.rejected.append(_with_original(result, record))
             page.changed(changed)
             return
         page.messages.append(replace(result, edited_at=changed) if changed else result)
         page.changed(changed or result.sent_at)
 
     def _message(self, row: dict[str, str] | Fault) -> IncomingMessage | RejectedRecord:
-        if self._mapper is None:
-            spec = self._recipe.spec
-            self._mapper = Mapper(
-                spec, Survey(time_zone=spec.time_zone).finish(spec.source), place_of(self._recipe.url)
-            )
-        return self._mapper.message(row if isinstance(row, Fault) else Entry(0, row))
+        mapper = self._mapper or self._unsettled()
+        return mapper.message(row if isinstance(row, Fault) else Entry(0, row))
+
+    def _unsettled(self) -> Mapper:
+        """Return what reads records while no page had a time that tells the format."""
+        spec = self._recipe.spec
+        times = Survey(time_zone=spec.time_zone, time_format=spec.time_format).finish(spec.source)
+        times.described = spec.time_format or "ISO 8601 or a unix time"
+        return Mapper(spec, times, place_of(self._recipe.url), self._recipe.map)
 
     def _moment(self, value: str | None) -> datetime | None:
         try:
             return self._changes.read(value) if value and self._changes else None
         except TimeFault:
             return None
+
+
+def _telling(get: Getter) -> Getter:
+    """Return what reads an id; one that tells no record from another, such as ``true`` or ``{}``, is none."""
+
+    def read(record: Any) -> Any:  # noqa: ANN401
+        value = get(record)
+        return None if isinstance(value, bool) or value in ({}, []) else value
+
+    return read
+
+
+def _with_original(rejected: RejectedRecord, record: Any) -> RejectedRecord:  # noqa: ANN401
+    """Return a bad record with all that its source said; what is broken off or endless cannot be mapped again."""
+    original = json.dumps(record, ensure_ascii=False) if isinstance(record, dict) else ""
+    if not 0 < len(original) <= _KEPT:
+        return rejected
+    return replace(rejected, record={**rejected.record, ORIGINAL: cleaned(original)})
 
 
 class _CursorExpired(SourceError):

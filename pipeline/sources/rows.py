@@ -24,6 +24,9 @@ _CHAINS: Final = 500_000
 MOMENT: Final = "time_utc"
 """Key of a rejected record: its time as it was read, where that was not what was wrong with it."""
 
+ORIGINAL: Final = "original"
+"""Key of a rejected record: all that its source said, as JSON, for a mapping that is mended later."""
+
 _NOTHING: Final = frozenset({"", "nan", "null", "none", "nat", "n/a", "\\n"})
 """How exports write "no value"; never applied to the text."""
 
@@ -249,7 +252,7 @@ def replay(record: RejectedRecord, spec: FileSpec, *, now: datetime | None = Non
     """
     if "raw" in record.record:
         return record
-    fields = dict(record.record)
+    fields = {name: value for name, value in record.record.items() if name != ORIGINAL}
     moment = fields.pop(MOMENT, None)
     survey = Survey(time_format="iso" if moment else spec.time_format, time_zone=spec.time_zone, now=now)
     survey.add(fields.get("time", ""))

@@ -28,7 +28,7 @@ from pipeline.records import Channel
 from pipeline.sources.spec import FIELDS, listed
 
 _UNITS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
-_LOOPBACK: Final = re.compile(r"https://|http://(127\.|localhost[:/]|localhost$|\[::1\])")
+_LOOPBACK: Final = re.compile(r"https://|http://(127\.\d+\.\d+\.\d+|localhost|\[::1\])(?=[:/?]|$)")
 
 
 def duration(value: object) -> object:

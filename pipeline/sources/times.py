@@ -100,6 +100,11 @@ class Survey:
         """True when more values cannot change the outcome: the format is given, or no day-and-month form was seen."""
         return self._format is not None or not self._shapes
 
+    @property
+    def unreadable(self) -> bool:
+        """True when there were values and none of them is in a known format."""
+        return self._format is None and self._seen > 0 and not self._names and not self._shapes
+
     def add(self, value: str) -> None:
         """Look at one value; an empty one tells nothing."""
         value = value.strip()
@@ -123,7 +128,7 @@ class Survey:
             SourceError: the values do not settle the order of day and month, contradict each other, or none of them
                 is in a known format.
         """
-        if self._format is None and self._seen and not self._names and not self._shapes:
+        if self.unreadable:
             raise SourceError(
                 f"{where}: {shorten(self._unknown or '')!r} is in no time format that is known; "
                 "say it, for example --time-format '%d.%m.%Y %H:%M'"

@@ -1,15 +1,16 @@
 """Trustpilot: the reviews of a business unit.
 
-https://documentation-apidocumentation.trustpilot.com/business-units-api:
+https://developers.trustpilot.com/business-units-api:
 ``GET /v1/private/business-units/{id}/reviews`` with a business user's OAuth token gives e-mail and order number; the
 public ``/v1/business-units/{id}/reviews`` takes an API key in the header ``apikey`` and gives a display name only.
+Rates: https://developers.trustpilot.com/rate-limiting (at most 833 calls in five minutes and 10,000 an hour).
 """
 
 from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any, Final, Literal
 
-from pipeline.sources.http import Service
+from pipeline.sources.http import Pace, Service
 from pipeline.sources.rest import Recipe
 from pipeline.sources.settings import Duration, HeaderAuth, NumberedPages, ServiceSettings, Since
 from pipeline.sources.spec import FileSpec
@@ -17,6 +18,10 @@ from pipeline.sources.spec import FileSpec
 _FIELDS: Final = (
     *("id", "customer", "requester", "email", "order", "role", "thread", "time", "title", "text", "rating"),
 )
+
+
+PACES: Final = {"": Pace(833, timedelta(minutes=5))}
+"""How often Trustpilot wants to be asked at most."""
 
 
 class TrustpilotSettings(ServiceSettings):
@@ -31,7 +36,10 @@ class TrustpilotSettings(ServiceSettings):
 
 
 def recipe(settings: TrustpilotSettings) -> Recipe:
-    """Return how reviews are read, the newest first; the company's reply is an agent's message of the same thread."""
+    """Return how reviews are read, the newest first; the company's reply is an agent's message of the same thread.
+
+    The list holds what is shown now: a review of the re-read stretch that comes no more was taken down.
+    """
     private = "" if isinstance(settings.auth, HeaderAuth) else "private/"
     return Recipe(
         FileSpec(settings.name, "review", time_format="iso", constants=settings.constants),
@@ -43,6 +51,8 @@ def recipe(settings: TrustpilotSettings) -> Recipe:
         since=Since(field="time", overlap=settings.overlap, newest_first=True),
         changed="changed",
         unfold=_review_and_reply,
+        absent_is_gone=True,
+        absent_role="customer",
     )
 
 

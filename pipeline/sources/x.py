@@ -2,7 +2,7 @@
 
 https://docs.x.com/x-api/posts/search-recent-posts (the last seven days, 10 to 100 posts a page) and
 https://docs.x.com/x-api/users/get-mentions (the newest 800). Rates: https://docs.x.com/x-api/fundamentals/rate-limits,
-told in the headers ``x-rate-limit-*``.
+told in the headers ``x-rate-limit-*``; what a post costs: https://docs.x.com/x-api/getting-started/pricing.
 """
 
 from collections.abc import Iterator
@@ -21,7 +21,7 @@ from pipeline.sources.spec import FileSpec
 _WEEK: Final = timedelta(days=7) - timedelta(minutes=5)
 """How far recent search reaches back, a little short of it."""
 _FIELDS: Final = "author_id,conversation_id,created_at,edit_history_tweet_ids,note_tweet,public_metrics"
-_AUTHORS = {"expansions": "author_id", "user.fields": "username,public_metrics"}
+_AUTHORS: Final = {"expansions": "author_id", "user.fields": "username,public_metrics"}
 
 
 class XSettings(ServiceSettings):
@@ -46,14 +46,13 @@ class XSettings(ServiceSettings):
 def recipe(settings: XSettings) -> Recipe:
     """Return how posts are read.
 
-    An edited post has a new id; its oldest version's names the message. A post of the re-read stretch of time that
-    does not come any more was deleted: what is stored of it is erased.
+    An edited post (possible for half an hour) has a new id and time; its oldest version's id names the message:
+    https://docs.x.com/x-api/fundamentals/edit-posts. A post of the re-read stretch that comes no more was deleted.
     """
     searched = settings.mentions_of is None
     path = "tweets/search/recent" if searched else f"users/{settings.mentions_of}/mentions"
-    params: dict[str, Any] = {"query": settings.query} if searched else {}
+    params = {"query": settings.query or ""} if searched else {}
     params |= {"max_results": str(settings.page_size), "tweet.fields": _FIELDS, **_AUTHORS}
-    params |= {"expansions": "author_id", "user.fields": "username,public_metrics"}
     return Recipe(
         FileSpec(settings.name, "tweet", time_format="iso", constants=settings.constants),
         f"{settings.url.rstrip('/')}/2/{path}",

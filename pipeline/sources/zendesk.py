@@ -1,8 +1,9 @@
 """Zendesk: tickets by the incremental, cursor-based export, each with its public comments.
 
 https://developer.zendesk.com/api-reference/ticketing/ticket-management/incremental_exports/ (10 requests a minute; the
-last minute is left out), https://developer.zendesk.com/api-reference/ticketing/tickets/ticket_comments/ and, for the
-key, https://developer.zendesk.com/api-reference/introduction/security-and-auth/ (``E-MAIL/token`` and an API token).
+last minute is left out; ``start_time`` is compared with ``generated_timestamp``, which the system's own changes move
+too), https://developer.zendesk.com/api-reference/ticketing/tickets/ticket_comments/ and, for the key,
+https://developer.zendesk.com/api-reference/introduction/security-and-auth/ (``E-MAIL/token`` and an API token).
 """
 
 from collections.abc import Iterator
@@ -59,8 +60,9 @@ def _comments(ticket: dict[str, Any], service: Service, url: str, source: str) -
     ticket_id, requester = ticket.get("id"), ticket.get("requester_id")
     person = ticket.get("requester") or {}
     known = {"requester": requester, "email": person.get("email"), "name": person.get("name")}
+    changed = ticket.get("generated_timestamp")
     if ticket.get("status") == "deleted":
-        yield Gone(thread=str(ticket_id))
+        yield Gone(thread=str(ticket_id), changed_at=datetime.fromtimestamp(changed, UTC) if changed else None)
         return
     for position, comment in enumerate(_all_comments(f"{url}/api/v2/tickets/{ticket_id}/comments.json", service)):
         if not comment.get("public", True):
@@ -74,7 +76,7 @@ def _comments(ticket: dict[str, Any], service: Service, url: str, source: str) -
             "author": comment.get("author_id"),
             "thread": ticket_id,
             "time": comment.get("created_at"),
-            "changed": ticket.get("updated_at"),
+            "changed": changed,
             "title": ticket.get("subject") if position == 0 else None,
             "text": comment.get("plain_body") or comment.get("body"),
         }

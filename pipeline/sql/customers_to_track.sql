@@ -1,10 +1,11 @@
--- Customers whose newest mood was computed from something else than what lies here now: other messages (an id
--- and its revision say all), another time heard until, another worth, another version or other parameters.
+-- Customers whose newest mood was computed from something else than what lies here now: other messages or events,
+-- another day heard until, another worth, another version or other parameters. Who never wrote has no mood.
 -- Those with a message that this version has not come to yet wait: a customer's line never mixes versions.
 WITH present AS (
-    SELECT customer_id, hash(sum(hash(message_id, revision)), max(heard_until), any_value(value)) AS inputs
-    FROM tracked_message
+    SELECT customer_id, mood_digest(digest, sent_at, heard_until, value) AS inputs
+    FROM mood_input
     GROUP BY customer_id
+    HAVING max(sent_at) IS NOT NULL
 ),
 stale AS MATERIALIZED (
     SELECT p.customer_id

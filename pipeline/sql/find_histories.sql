@@ -1,7 +1,7 @@
 -- What the chosen customers wrote and how one version reads it. A message without text, or that the version declined to
 -- read, has no reading: it counts as an arrival that says nothing.
 WITH heard AS (
-    SELECT customer_id, max(heard_until) AS as_of
+    SELECT customer_id, heard_to(sent_at, heard_until) AS as_of
     FROM tracked_message
     WHERE customer_id IN (SELECT customer_id FROM incoming_chosen)
     GROUP BY customer_id

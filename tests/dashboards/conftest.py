@@ -29,7 +29,8 @@ CREATE TABLE message (message_id TEXT, customer_id TEXT, source TEXT, channel TE
     unscored TEXT);
 CREATE TABLE mood_point (customer_id TEXT, message_id TEXT, "at" TIMESTAMP, mood DOUBLE[], level DOUBLE,
     level_before DOUBLE);
-CREATE TABLE ledger_entry (customer_id TEXT, message_id TEXT, "at" TIMESTAMP, item TEXT, effect DOUBLE);
+CREATE TABLE ledger_entry (customer_id TEXT, message_id TEXT, "at" TIMESTAMP, item TEXT, effect DOUBLE,
+    standing DOUBLE);
 CREATE TABLE stage_day (day DATE, stage TEXT, customers BIGINT);
 CREATE TABLE disservice_week (week DATE, item TEXT, messages BIGINT, effect DOUBLE);
 CREATE TABLE source_count (source TEXT, channel TEXT, messages BIGINT, customer_messages BIGINT, scored BIGINT,
@@ -143,7 +144,8 @@ def histories() -> tuple[list[tuple], list[tuple], list[tuple]]:
             continue
         level, predicted = float(row["level"]), stood.get(customer, 3.5) - 0.04
         points.append((customer, message, at, mood_of(level), level, predicted))
-        entries += [(customer, message, at, wrong or "praise", (level - predicted) / len(wrongs)) for wrong in wrongs]
+        effect = (level - predicted) / len(wrongs)
+        entries += [(customer, message, at, wrong or "praise", effect, effect / 2) for wrong in wrongs]
         stood[customer] = level
     return messages, points, entries
 

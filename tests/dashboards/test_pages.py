@@ -139,7 +139,17 @@ def test_alerts_open_and_cleared(open_page):
     assert "Was unsure after a dull start" in html(open_page("alerts", state="Cleared"))
 
 
-@pytest.mark.parametrize("page", ["ladder", "sliding", "customer", "alerts"])
+def test_causes_show_the_ledger_the_lift_and_the_gap(open_page):
+    app = open_page("causes")
+    assert app.title[0].value == "Causes"
+    ledger = app.dataframe[0].value
+    assert ledger["At risk"].is_monotonic_decreasing
+    assert "broken promise" in set(ledger["Cause"])
+    weeks = open_page("causes", ledger="Week").dataframe[0].value["Cause"]
+    assert weeks.is_monotonic_increasing
+
+
+@pytest.mark.parametrize("page", ["ladder", "sliding", "customer", "alerts", "causes"])
 def test_with_nothing_published_every_page_says_how_to_begin(open_page, tmp_path, page):
     app = open_page(page, Home(tmp_path))
     assert app.title[0].value == "Nothing published yet"
@@ -152,7 +162,7 @@ def test_a_home_that_is_not_there_is_named(open_page, tmp_path):
     assert "does not exist" in open_page("ladder", Home(tmp_path / "nowhere")).warning[0].value
 
 
-@pytest.mark.parametrize("page", ["ladder", "sliding", "customer"])
+@pytest.mark.parametrize("page", ["ladder", "sliding", "customer", "causes"])
 def test_without_any_customer_the_page_says_what_is_missing(open_page, publish_to, page):
     app = open_page(page, publish_to(people=False))
     assert "No customer is followed yet" in app.info[0].value

@@ -64,8 +64,8 @@ def test_every_comparison_names_contestants_of_its_part():
 
 
 def test_a_contestant_that_fails_is_named():
-    stranger = replace(bench.PARTS["track"].cases[0], name="nobody")
-    with Contestant("track", stranger, 1) as contestant, pytest.raises(BenchError, match="track/nobody"):
+    stranger = replace(bench.PARTS["land"].cases[0], name="nobody")
+    with Contestant("land", stranger, 1) as contestant, pytest.raises(BenchError, match="land/nobody"):
         contestant.ready()
 
 
@@ -127,22 +127,6 @@ def test_each_copy_of_the_sample_is_of_other_customers():
     first, second = ({m.customer_id for m in part} for part in (messages[:size], messages[size:]))
     assert len(first) == len(second) == len(bench._sample_people())
     assert not first & second
-
-
-@pytest.mark.parametrize("customers", [1, 124, 130, 700])
-def test_customers_come_whole_and_as_many_as_asked(customers, monkeypatch):
-    monkeypatch.setattr(bench, "_CUSTOMERS_AT_ONCE", 300)
-    batches = list(bench.messages_of(customers))
-    ids = [{message.customer_id for message in batch} for batch in batches]
-    assert sum(map(len, ids)) == len(set().union(*ids)) == customers
-    assert max(map(len, ids)) <= 300
-
-
-def test_histories_are_what_tracking_takes():
-    from pipeline.track import Histories
-
-    table = bench.history_table(next(bench.messages_of(40)))
-    assert len(Histories.from_arrow(table).customer_ids) == 40
 
 
 # --- the rivals -----------------------------------------------------------------------------------------------------
@@ -245,7 +229,7 @@ def test_a_command_that_fails_is_told_with_what_it_said(tmp_path):
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (("score", "sing"), "no part 'sing'; the parts are score, redact, land, track, memory"),
+        (("score", "sing"), "no part 'sing'; the parts are score, redact, pull, land, memory, track"),
         (("--scale", "0"), "not above 0"),
         (("--scale", "nan"), "not above 0"),
         (("--scale", "big"), "Invalid value for '--scale'"),
@@ -282,7 +266,7 @@ def test_what_takes_long_is_measured_only_by_name(monkeypatch, called, home):
     nothing = {"measured": [], "ratios": [], "skipped": []}
     monkeypatch.setattr(bench, "measure", lambda name, scale: asked.append(name) or nothing)
     called("bench", home=home)
-    assert asked == ["score", "redact", "land", "track"]
+    assert asked == ["score", "redact", "pull", "land"]
 
 
 def test_a_failure_is_told_in_words(monkeypatch, called, home):

@@ -23,7 +23,7 @@ COMMANDS = {
     *("customers import", "customers forget", "identities"),
     *("pull", "messages", "sources add", "sources test", "sources list", "demo"),
     *(f"identities {verb}" for verb in ("suggest", "accept", "reject", "merge", "split", "undo")),
-    *("bench", "explain"),
+    *("bench", "explain", "fit", "evaluate-track", "ledger", "lift", "gap", "effect"),
 }
 
 
@@ -347,7 +347,8 @@ def test_customers_as_json(called, fernhollow):
         assert 0 <= row["level"] <= 5
         assert 0 <= row["risk_30d"] <= row["risk_90d"] <= 1
         assert row["days_left"] is None or 0 <= row["days_left"] <= 365
-        assert row["reasons"]
+        moved = any(driver["kind"] == "message" for driver in row["drivers"])
+        assert row["reasons"] or not moved  # who was never moved by anything worth telling has none
         assert all(isinstance(reason, str) for reason in row["reasons"])
         assert re.fullmatch("c_[0-9a-f]{12}", row["customer"])
     worth = [row["value_at_risk"] for row in rows]

@@ -1,6 +1,9 @@
 """The demo's shop: nothing can be pulled before it is written, and then everything once."""
 
 import json
+import signal
+import subprocess
+import sys
 import tomllib
 from datetime import UTC, datetime, timedelta
 
@@ -8,7 +11,7 @@ import httpx
 import pytest
 
 from pipeline import demo, demo_live
-from pipeline.config import Home
+from pipeline.config import REPOSITORY, Home
 from pipeline.errors import SettingsError
 
 TOKEN = "t0ken-of-the-shop"
@@ -110,3 +113,18 @@ def test_the_live_demo_ends_with_what_the_files_hold(tmp_path, tables, moodline,
     assert TOKEN not in done.stdout + done.stderr
     shown = json.loads(moodline("customers", "--json", "--limit", "200", home=home).stdout)
     assert {"furious", "annoyed"} & {row["stage"] for row in shown}
+
+
+@pytest.mark.slow
+def test_ctrl_c_ends_it_cleanly(tmp_path):
+    line = [sys.executable, "-m", "pipeline", "--home", str(tmp_path / "live"), "demo", "--live"]
+    streams = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    with subprocess.Popen(line, cwd=REPOSITORY, **streams) as process:
+        for told in process.stdout:
+            if "moodline run" in told:
+                break
+        process.send_signal(signal.SIGINT)
+        printed, errors = process.communicate(timeout=60)
+    assert process.returncode == 0, errors
+    assert "stopped; what came in stays" in printed
+    assert "Traceback" not in errors

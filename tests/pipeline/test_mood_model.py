@@ -8,6 +8,8 @@ from scipy.linalg import expm
 from pipeline.errors import SettingsError
 from pipeline.fit import prior_parameters
 from pipeline.mood_model import (
+    CHANNELS,
+    EVENTS,
     GONE,
     LIVE,
     Course,
@@ -15,11 +17,13 @@ from pipeline.mood_model import (
     Parameters,
     days_left,
     ladder_emission,
+    level_interval,
     level_of,
     message_evidence,
     rating_evidence,
     risk,
     run_filter,
+    smooth,
     stage_of,
     states_of,
     text_evidence,
@@ -331,3 +335,185 @@ def test_a_release_brings_its_own_prior():
     np.testing.assert_allclose(parameters.message_prior, np.array([1, 3, 8, 6, 2]) / 20)
     with pytest.raises(SettingsError, match="message_prior"):
         prior_parameters().with_prior((0, 1, 1, 1, 1))
+
+
+def eventful(parameters, days, moods, events):
+    """Run one customer through messages and events (a name, or None for a message)."""
+    codes = np.array([EVENTS.index(event) if event else -1 for event in events])
+    n = len(days)
+    course = Course.of(np.zeros(n, dtype=np.int64), np.asarray(days, float), np.full(n, -1), parameters, codes)
+    read = np.where(codes[:, None] >= 0, np.nan, readings(moods))
+    likelihood = message_evidence(parameters, read, np.full(n, np.nan), np.full(n, parameters.leave_usual))
+    return course, run_filter(MoodFilter(parameters), course, likelihood, np.zeros(n), course.counts), likelihood
+
+
+@EVERY
+def test_whom_the_records_say_has_left_is_gone_until_won_back(parameters):
+    _, left, _ = eventful(parameters, [0, 10, 20], [1, 1, 0], [None, None, "left"])
+    assert left.after[-1, GONE] == pytest.approx(1)
+    for event in ("won_back", "renewed", "purchase"):
+        _, back, _ = eventful(parameters, [0, 10, 20, 50], [1, 1, 0, 0], [None, None, "left", event])
+        assert back.after[-1, GONE] < 1e-9
+    _, refunded, _ = eventful(parameters, [0, 10, 20, 50], [1, 1, 0, 0], [None, None, "left", "refund"])
+    assert refunded.after[-1, GONE] > 0.9
+
+
+@EVERY
+def test_a_refund_lowers_and_a_renewal_raises(parameters):
+    levels = {
+        event: level_of(eventful(parameters, [0, 10, 20], [1, 2, 0], [None, None, event])[1].after[-1])
+        for event in ("refund", "renewed", "purchase")
+    }
+    _, before, _ = eventful(parameters, [0, 10], [1, 2], [None, None])
+    waited = level_of(stand(parameters, before, 10)[0])
+    assert levels["refund"] < waited < levels["purchase"]
+    assert waited < levels["renewed"]
+
+
+@EVERY
+def test_after_a_sale_a_customer_is_on_probation_for_a_while(parameters):
+    _, sold, _ = eventful(parameters, [0, 10], [1, 0], [None, "purchase"])
+    course, _, _ = eventful(parameters, [0, 10, 15, 100], [1, 0, 1, 1], [None, "purchase", None, None])
+    assert course.probation.tolist() == [0, 0, 5, 25]
+    assert course.probation_left.tolist() == [0]
+    machine = MoodFilter(parameters)
+    days = np.array([40.0])
+    calm, tried = (states_of(machine.silence(sold.last, days, np.array([left]))) for left in (0.0, 30.0))
+    assert level_of(tried)[0] < level_of(calm)[0]
+    assert risk(parameters, calm, 90, np.array([30.0]))[0] > risk(parameters, calm, 90)[0]
+    short = risk(parameters, calm, 10, np.array([30.0]))[0]
+    assert short == pytest.approx((calm @ expm(parameters.on_probation() * 10))[0, GONE])
+
+
+@EVERY
+def test_an_event_between_two_messages_splits_the_silence_and_nothing_else(parameters):
+    neutral = replace(parameters, event_evidence=np.ones((len(EVENTS), 6)))
+    _, split, _ = eventful(neutral, [0, 4, 10], [1, 0, 3], [None, "refund", None])
+    _, whole, _ = eventful(neutral, [0, 10], [1, 3], [None, None])
+    np.testing.assert_allclose(split.after[-1], whole.after[-1], atol=1e-12)
+
+
+@EVERY
+def test_the_smoother_agrees_with_summing_over_every_path(parameters):
+    one = replace(parameters, paces=np.array([1.0, 0.2]), pace_weights=np.array([0.6, 0.4]), turn_weight=0.8)
+    course, _, likelihood = eventful(one, [0, 6, 6.1, 30, 44], [1, 3, 4, 0, 1], [None, None, None, "purchase", None])
+    said = np.array([0.0, 0.3, 0.0, 0.0, 0.1])
+    got = smooth(MoodFilter(one), course, likelihood, said)
+    filtered = run_filter(MoodFilter(one), course, likelihood, said, course.counts)
+    np.testing.assert_allclose(got[-1], filtered.after[-1], atol=1e-12)
+    np.testing.assert_allclose(got.sum(1), 1, atol=1e-12)
+    np.testing.assert_allclose(got[2], by_hand(one, course, likelihood, said, row=2), atol=1e-9)
+
+
+def by_hand(parameters, course, likelihood, said, row):
+    """Condition on each state at ``row`` in turn: walk on from it for sure and weigh by how well the rest fits."""
+    weights = []
+    for state in range(6):
+        certain = likelihood.copy()
+        certain[row] *= np.where(np.arange(6) == state, 1.0, 1e-30)
+        weights.append(total_likelihood(parameters, course, certain, said))
+    return np.array(weights) / np.sum(weights)
+
+
+def total_likelihood(parameters, course, likelihood, said):
+    """The chance of everything, by matrices alone."""
+    machine, belief, total = MoodFilter(parameters), None, 0.0
+    weight = np.where(course.opens, 1.0, parameters.turn_weight)[:, None]
+    evidence = np.exp(np.log(likelihood) * weight)
+    for k, share in enumerate(parameters.pace_weights):
+        belief = share * parameters.initial
+        for i in range(len(likelihood)):
+            gap, trial, kind = course.gaps[i : i + 1], course.probation[i : i + 1], course.events[i : i + 1]
+            if i and kind[0] >= 0:
+                belief = belief @ machine.happenings(gap, trial, kind)[k, 0]
+            elif i and course.opens[i]:
+                belief = belief @ machine.propagators(gap, trial)[k, 0]
+            elif i:
+                belief = belief @ machine.again(np.eye(6))
+            belief = belief * evidence[i]
+            going = belief * said[i] * parameters.leave_at_once
+            belief = belief - going
+            belief[GONE] += going.sum()
+        total += belief.sum()
+    return total
+
+
+@EVERY
+def test_a_smoothed_story_forgives_a_lone_outburst(parameters):
+    course, found, likelihood = eventful(parameters, every(14, 7), [1, 1, 1, 4, 1, 1, 0], [None] * 7)
+    smoothed = smooth(MoodFilter(parameters), course, likelihood, np.zeros(7))
+    assert level_of(smoothed[3]) > level_of(found.after[3])
+
+
+@EVERY
+def test_the_smoother_of_a_thread_ends_where_the_filter_does(parameters):
+    n = 6
+    course = Course.of(np.zeros(n, dtype=np.int64), every(1 / 500, n), np.zeros(n, dtype=np.int64), parameters)
+    likelihood = message_evidence(
+        parameters, readings([1, 3, 4, 3, 1, 0]), np.full(n, np.nan), np.full(n, parameters.leave_usual)
+    )
+    found = run_filter(MoodFilter(parameters), course, likelihood, np.zeros(n), course.counts)
+    smoothed = smooth(MoodFilter(parameters), course, likelihood, np.zeros(n))
+    np.testing.assert_allclose(smoothed[-1], found.after[-1], atol=1e-12)
+
+
+@EVERY
+@pytest.mark.parametrize("mood", range(5))
+def test_no_message_makes_a_delighted_customer_gone_without_silence_or_a_statement(parameters, mood):
+    found = walk(parameters, [0.0, 5.0, 10.0, 10.01], readings([0, 0, 0, mood], 6.0))
+    assert found.after[-1, GONE] == 0
+    assert stand(parameters, found, 1)[0, GONE] < 0.05
+
+
+def test_a_loud_channel_says_less_of_the_mood():
+    tweet, review = CHANNELS.index("tweet"), CHANNELS.index("review")
+    clarity, tilt = np.ones(len(CHANNELS)), np.zeros((len(CHANNELS), 5))
+    clarity[tweet], tilt[tweet] = 0.6, [0.5, -0.5, -0.5, 0.0, 1.0]
+    loud = replace(prior_parameters(), channel_clarity=clarity, channel_tilt=tilt).check()
+    furious = np.repeat(readings([4]), 3, axis=0)
+    evidence = text_evidence(loud, furious, np.array([tweet, review, -1]))
+    np.testing.assert_allclose(evidence[1], evidence[2])
+    ratio = evidence[:, 4] / evidence[:, 0]
+    assert 1 < ratio[0] < ratio[1]
+    np.testing.assert_allclose(text_evidence(loud, np.full((1, 5), 0.2), np.array([tweet])), 1.0)
+
+
+@EVERY
+def test_a_tilt_takes_the_blame_for_what_it_explains_and_keeps_the_order(parameters):
+    tilt = np.array([[0, 0, 0, 0, 0], [-1.0, -0.5, 0, 0.5, 1.0]])
+    plain, expected = text_evidence(parameters, np.repeat(readings([4]), 2, axis=0), tilt=tilt)
+    assert expected[4] / expected[0] < plain[4] / plain[0]
+    levels = [
+        level_of(text_evidence(parameters, readings([mood]), tilt=tilt[1:])[0] * np.append(np.full(5, 0.2), 0) / 1)
+        / text_evidence(parameters, readings([mood]), tilt=tilt[1:])[0][:5].sum()
+        for mood in range(5)
+    ]
+    assert np.all(np.diff(levels) < 0)
+    np.testing.assert_allclose(text_evidence(parameters, parameters.message_prior[None], tilt=tilt[1:]), 1.0)
+
+
+def test_an_interval_of_levels_holds_what_it_says():
+    states = np.array([[0.02, 0.9, 0.04, 0.02, 0.01, 0.01], [0, 0, 0, 0, 0.0, 1.0], [0.5, 0, 0, 0, 0, 0.5]])
+    assert level_interval(states, 0.9).tolist() == [[3, 4], [0, 0], [0, 5]]
+
+
+def test_a_file_of_the_format_before_still_serves(tmp_path):
+    path = tmp_path / "old.json"
+    prior_parameters().save(path)
+    content = json.loads(path.read_text())
+    content["format"] = 1
+    for name in ("echo_words", "echo_stars", "habit_words", "habit_stars", "event_evidence", "turn_chance"):
+        del content["figures"][name]
+    path.write_text(json.dumps(content))
+    assert Parameters.load(path).digest() == prior_parameters().digest()
+    content["format"] = 3
+    path.write_text(json.dumps(content))
+    with pytest.raises(SettingsError, match="format 3"):
+        Parameters.load(path)
+
+
+def test_a_company_model_serves_where_there_is_one(tmp_path):
+    own = tmp_path / "mood_model.json"
+    assert Parameters.serving(own).digest() == Parameters.load().digest()
+    replace(prior_parameters(), contact_days=3.0).save(own)
+    assert Parameters.serving(own).contact_days == 3.0

@@ -54,8 +54,9 @@ class Case:
 
     def settings(self, url: str, **more: object) -> str:
         """Return the block with the address filled in and further keys behind it."""
-        keys = "".join(f"{name} = {json.dumps(value)}\n" for name, value in more.items())
-        head, *tables = self.block.replace("{url}", url).split("\n[sources.")
+        keys = "".join(f"{name} = {json.dumps(value)}\n" for name, value in more.items() if name != "name")
+        named = self.block.replace('"source"', f'"{more.get("name", "source")}"', 1)
+        head, *tables = named.replace("{url}", url).split("\n[sources.")
         return "\n[sources.".join([f"{head.rstrip()}\n{keys}", *tables])
 
 
@@ -165,6 +166,7 @@ CASES: dict[str, Case] = {
                 'auth = { type = "header", name = "apikey", token_env = "STANDIN_SECRET" }',
             ),
             rated=True,
+            signs=_EDIT | _DELETE,
         ),
         Case(
             "google_business",
@@ -173,9 +175,9 @@ CASES: dict[str, Case] = {
             cap=15,
             text_of=bare,
             rated=True,
-            signs=_EDIT,
+            signs=_EDIT | _DELETE,
         ),
-        Case("x", "tweet", block("x", 'query = "@shop"', _BEARER), cap=15, text_of=bare, signs=_DELETE),
+        Case("x", "tweet", block("x", 'query = "@shop"', _BEARER), cap=15, text_of=bare, signs=_EDIT | _DELETE),
         Case("bluesky", "tweet", block("bluesky", 'query = "shop"', _SESSION), cap=15, text_of=bare, signs=_DELETE),
         Case(
             "mastodon",
@@ -211,6 +213,10 @@ CASES: dict[str, Case] = {
     )
 }
 """Kind → case, of every provider that is asked over HTTP."""
+
+
+CALLS = Case("contact_lens", "transcript", block("contact_lens").replace("url =", "path ="), turns=4, text_of=bare)
+"""Contact Lens, which is read from a folder."""
 
 
 def write_calls(world: World, folder: Path) -> None:

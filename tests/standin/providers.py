@@ -5,7 +5,7 @@ import html
 import json
 import re
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from standin.server import Answer, Request, Window
@@ -311,15 +311,20 @@ class X(Bearer):
         token = request.query.get("next_token" if search else "pagination_token")
         if search and not token:
             token = request.query.get("pagination_token")
-        records = [record for record in world.newest() if self._wanted(record, request.query)]
+        records = [record for record in world.changed() if self._wanted(record, request.query)]
         if token:
-            records = [record for record in records if record.number < opened(token)]
+            records = [record for record in records if [unix(record.updated), record.number] < opened(token)]
         return self._page(request, records, bool(token))
 
     def _wanted(self, record: Record, query: dict[str, str]) -> bool:
-        if "since_id" in query and self.base_id + record.number <= int(query["since_id"]):
+        if "since_id" in query and int(self._versions(record)[-1]) <= int(query["since_id"]):
             return False
-        return "start_time" not in query or record.at >= moment_of(query["start_time"])
+        return "start_time" not in query or record.updated >= moment_of(query["start_time"])
+
+    def _versions(self, record: Record) -> list[str]:
+        """Return a post's ids, the oldest first: each edit makes a new one."""
+        first, edits = self.base_id + record.number, unix(record.updated) - unix(record.at)
+        return [str(first), *([str(first + 1_000_000 + edits)] if edits else [])]
 
     def _page(self, request: Request, records: list[Record], cursor: bool) -> Answer:
         size = request.number("max_results", 10, min(100, self.cap))
@@ -330,18 +335,18 @@ class X(Bearer):
         rows = [self._post(record) for record in page]
         meta |= {"newest_id": rows[0]["id"], "oldest_id": rows[-1]["id"]}
         if len(records) > size:
-            meta["next_token"] = sealed(page[-1].number)
+            meta["next_token"] = sealed([unix(page[-1].updated), page[-1].number])
         return Answer({"data": rows, "includes": {"users": self._users(page)}, "meta": meta}, rows=rows, cursor=cursor)
 
     def _post(self, record: Record) -> dict[str, Any]:
-        name = str(self.base_id + record.number)
+        versions = self._versions(record)
         return {
-            "id": name,
+            "id": versions[-1],
             "text": html.escape(record.text, quote=False),
             "author_id": str(record.person.number),
-            "created_at": iso(record.at, ".000"),
-            "conversation_id": name,
-            "edit_history_tweet_ids": [name],
+            "created_at": iso(record.updated, ".000"),
+            "conversation_id": versions[0],
+            "edit_history_tweet_ids": versions,
             "lang": "en",
             "public_metrics": {"retweet_count": 0, "reply_count": 0, "like_count": 1, "quote_count": 0},
         }
@@ -449,7 +454,7 @@ class Bluesky(Open):
             "repostCount": 0,
             "likeCount": 0,
             "quoteCount": 0,
-            "indexedAt": iso(record.at, ".000"),
+            "indexedAt": iso(record.at + timedelta(seconds=90), ".000"),
             "labels": [],
         }
 
@@ -600,7 +605,7 @@ class Zendesk(Basic):
             "external_id": None,
             "via": {"channel": "email", "source": {"from": {}, "to": {}, "rel": None}},
             "created_at": iso(thread.created),
-            "updated_at": iso(thread.updated),
+            "updated_at": iso(max(record.updated for record in thread.records)),
             "generated_timestamp": unix(thread.updated),
             "type": None,
             "subject": f"Question {thread.number}",
@@ -795,8 +800,8 @@ class Freshdesk(Basic):
         return Answer({"code": "not_found", "message": "not found"}, 404)
 
     def _tickets(self, request: Request, world: World) -> Answer:
-        binned = request.query.get("filter") == "deleted"
-        found = [thread for thread in world.threads() if thread.deleted == binned]
+        place = request.query.get("filter")
+        found = [thread for thread in world.threads() if thread.deleted == (place == "deleted") and place != "spam"]
         if since := request.query.get("updated_since"):
             found = [thread for thread in found if thread.updated >= moment_of(since)]
         if request.query.get("order_by") != "updated_at":

@@ -25,6 +25,8 @@ def replaying(kind, answers):
     provider = CASES[kind].provider()
 
     def respond(request, world):
+        if "filter" in request.query:
+            return Answer([])
         for answer in answers:
             if re.fullmatch(answer["path"], request.path) and request.query.get("page", "1") == "1":
                 return Answer(answer["body"])

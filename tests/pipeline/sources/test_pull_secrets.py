@@ -1,12 +1,14 @@
 """Planted tokens, e-mails, phones and card numbers are nowhere afterwards but in ``customer_alias``."""
 
 import json
+import logging
 import traceback
+from dataclasses import replace
 
 import duckdb
 import pytest
 from standin.cases import CASES, REST, stand_in
-from standin.providers import SECRET
+from standin.providers import SECRET, Desk
 from standin.server import BROKEN, HTML, Fault
 
 from pipeline.sources.registry import read_source
@@ -16,19 +18,19 @@ PLANTED = (CARD, CARD.replace(" ", ""), PHONE, PHONE.replace(" ", ""), EMAIL, SE
 
 
 def everything(home):
-    """Return all text that the home holds outside ``customer_alias``: every table, every other file's bytes."""
+    """Return all text that the home holds outside ``customer_alias``: every other table, every file's bytes."""
     with duckdb.connect(str(home.warehouse), read_only=True) as connection:
         names = [name for (name,) in connection.execute("SELECT table_name FROM duckdb_tables()").fetchall()]
         for name in names:
             if name != "customer_alias":
                 yield name, json.dumps(connection.execute(f'SELECT * FROM "{name}"').fetchall(), default=str)
     for path in home.root.rglob("*"):
-        if path.is_file() and "warehouse.duckdb" not in path.name:
+        if path.is_file():
             yield str(path.relative_to(home.root)), path.read_bytes().decode("utf-8", "replace")
 
 
-def search(pull):
-    places = [*everything(pull.home), ("printed", "\n".join(pull.printed))]
+def search(pull, logged=""):
+    places = [*everything(pull.home), ("printed", "\n".join(pull.printed)), ("logged", logged)]
     found = [(place, planted) for place, text in places for planted in PLANTED if planted in text]
     assert not found
 
@@ -69,6 +71,32 @@ def test_a_server_that_echoes_the_secret_does_not_get_it_into_an_error(pulling):
         assert done.returncode == 1
         assert "403" in done.stderr
     search(pull)
+
+
+def test_a_whole_run_and_a_bad_record_leave_nothing_planted_behind(pulling, caplog):
+    """Snapshots and the log of alerts are among the home's files; logs are read as verbose as they get."""
+    caplog.set_level(logging.DEBUG)
+    world, provider = REST.world(24), Desk()
+    row = provider._row
+
+    def spoiled(record):
+        if record.number != 5:
+            return row(record)
+        said = {"note": f"{CARD} {PHONE}", "paid_with": int(CARD.replace(" ", "")), "customer_mail": EMAIL}
+        return {**row(record), "created_at": f"when {EMAIL} called", "extra": said, "staff_name": record.person.name}
+
+    provider._row = spoiled
+    for record in world.records[:16]:
+        record.text = f"I am furious, cancel it all! {PHONE}, {EMAIL}, {CARD} (note {record.number})"
+    with stand_in(replace(REST, make=lambda: provider), world) as server:
+        pull = pulling(REST)
+        pull.set(REST.settings(server.url))
+        assert pull.run("run").returncode == 0
+        [shown] = json.loads(pull.run("quarantine", "show", "--json").stdout)
+        assert "paid_with" in shown["record"]["original"]
+        assert not [word for word in ("staff_name", "customer_mail", "Robin") if word in json.dumps(shown)]
+    assert "http" in caplog.text.lower()
+    search(pull, caplog.text)
 
 
 def test_a_traceback_of_a_wrong_block_shows_no_secret(tmp_path):

@@ -29,7 +29,7 @@ def block_of(kind):
 @pytest.mark.parametrize("kind", sorted(KINDS))
 def test_each_kind_has_a_page_with_clicks_scope_quota_and_a_block(kind):
     page = page_of(kind)
-    assert all(f"**{word}.**" in page for word in ("What to click", "Scope", "Quota"))
+    assert all(f"**{word}.**" in page for word in ("What to click", "Scope", "Quota", "Edits and deletions"))
     [source] = read_sources([block_of(kind)], PAGES / f"{kind}.md")
     assert source.kind == kind
     commands = re.findall(r"```sh\n(.*?)```", page, re.DOTALL)[0].split("\n")
@@ -66,7 +66,7 @@ def test_what_a_page_says_to_paste_is_tried_and_pulled(pulling, kind, monkeypatc
         assert tried.returncode == 0, tried.stderr
         assert "first messages" in tried.stdout
         pull.pull(block["name"])
-    pull.check(world, case)
+    pull.check(world, case, block["name"])
 
 
 def test_the_folder_of_contact_lens_is_tried_and_pulled(pulling, tmp_path):

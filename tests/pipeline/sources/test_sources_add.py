@@ -37,7 +37,7 @@ def test_what_it_asks_is_tried_shown_and_saved(pulling, typed):
         assert block["auth"] == {"type": "bearer", "token_env": "STANDIN_SECRET"}
         assert SECRET not in written + done.stdout + done.stderr
         pull.pull("desk")
-    pull.check(world, REST)
+    pull.check(world, REST, "desk")
 
 
 def test_three_messages_are_shown_masked_and_none_is_stored(pulling):

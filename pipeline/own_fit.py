@@ -1,0 +1,123 @@
+"""Fit the mood model to a company's own history, and keep what is found only if it foresees strangers better.
+
+The default stays the starting point and every deviation from it is penalised, so that a little history changes little;
+too little is refused. Half of the customers are held out: the fit to the other half must foresee their next messages
+better than the default does. Only then is it fitted again to everybody.
+"""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Final
+
+import numpy as np
+import pyarrow as pa
+
+from models.labels import DISSERVICES, INTENTS, MOODS
+from pipeline.baselines import Report, averages, compare
+from pipeline.errors import SettingsError
+from pipeline.fit import fit_for_tracking
+from pipeline.likelihood import foresee
+from pipeline.mood_model import Floats, Integers, Parameters
+from pipeline.sequences import Sequences, reading_rows
+
+LEAST_CUSTOMERS: Final = 50
+"""How many customers should have been read twice or more."""
+LEAST_STEPS: Final = 200
+"""How many messages should follow another of the same customer."""
+_DAY: Final = 86_400_000_000
+
+
+def own_sequences(table: pa.Table) -> list[Sequences]:
+    """Return what ``Warehouse.histories`` gives as sequences: those who rated twice by ratings, others by text.
+
+    Each customer is in one set only, so that nothing counts twice. Where texts are the outcome, the silence until the
+    sources were heard counts too.
+    """
+    days = _days(table["sent_at"])
+    ratings = np.asarray(table["rating"].cast(pa.float64()).to_numpy(), dtype=np.float64)
+    readings = reading_rows(*(_matrix(table, name, width) for name, width in _WIDTHS.items()))
+    names = np.array(table["customer_id"].to_pylist(), dtype=object)
+    rated = ~np.isnan(ratings)
+    raters = {
+        name for name, count in zip(*np.unique(names[rated].astype(str), return_counts=True), strict=True) if count > 1
+    }
+    rates = np.array([name in raters for name in names], dtype=bool)
+    chosen = {"rating": rates & rated, "reading": ~rates & ~np.isnan(readings).any(1)}
+    outcomes = {
+        "rating": np.nan_to_num(ratings + 0.5, nan=1.0).astype(np.int64).clip(1, 5) - 1,
+        "reading": np.nan_to_num(readings[:, : len(MOODS)]).argmax(1),
+    }
+    found = []
+    for scale, here in chosen.items():
+        rows = zip(names[here].tolist(), days[here].tolist(), outcomes[scale][here].tolist(), strict=True)
+        one = Sequences.of(scale, scale, rows, readings[here])
+        found.append(replace(one, heard=_heard(one, names, table)) if scale == "reading" else one)
+    return [one for one in found if one.later.any()]
+
+
+_WIDTHS: Final = {"mood": len(MOODS), "intents": len(INTENTS), "disservices": len(DISSERVICES)}
+
+
+def _days(column: pa.ChunkedArray) -> Floats:
+    return np.asarray(column.cast(pa.timestamp("us")).cast(pa.int64()).to_numpy(), dtype=np.float64) / _DAY
+
+
+def _matrix(table: pa.Table, name: str, width: int) -> Floats:
+    column = table[name].combine_chunks()
+    known = np.asarray(column.is_valid().to_numpy(zero_copy_only=False), dtype=bool)
+    matrix = np.full((len(known), width), np.nan)
+    matrix[known] = np.asarray(column.flatten().to_numpy(zero_copy_only=False), dtype=np.float64).reshape(-1, width)
+    return matrix
+
+
+def _heard(sequences: Sequences, names: Integers, table: pa.Table) -> Floats:
+    until = dict(zip(names.tolist(), _days(table["as_of"]).tolist(), strict=True))
+    last = np.append(sequences.days[np.flatnonzero(~sequences.later)[1:] - 1], sequences.days[-1:])
+    return np.fmax([until[name] for name in sequences.customers], last)
+
+
+def fit_own(table: pa.Table, start: Parameters, say: Callable[[str], object] = str) -> tuple[Parameters | None, Report]:
+    """Return the model fitted to the history in ``table``, None where it is no better than ``start``, and the scores.
+
+    Raises:
+        SettingsError: there is too little history; the message says how much there is and how much it takes.
+    """
+    known = own_sequences(table)
+    _enough(known)
+    sets = [one for one in known if all(half.later.any() for half in one.halves())]  # else there is nothing to judge by
+    halves = [one.halves() for one in sets]
+    say(f"fitting to half of {sum(len(one.customers) for one in sets):,} customers")
+    trial = fit_for_tracking([seen for seen, _ in halves], start, say=say)
+    scores = {
+        held_out.name: _score(held_out, seen, local, start)
+        for (seen, held_out), local in zip(halves, trial.local, strict=True)
+    }
+    gain = sum(one["steps"] * (one["default_log_loss"] - one["log_loss"]) for one in scores.values())
+    if not gain > 0:
+        return None, scores
+    say("better than the default on the held-out half; fitting to everybody")
+    found = fit_for_tracking(sets, start, say=say)
+    largest = int(np.argmax([len(one.codes) for one in sets]))
+    about = {
+        "made_by": "moodline fit",
+        "data": "this home's own history",
+        "started_from": start.digest(),
+        "scores": scores,
+    }
+    return replace(found.local[largest], about=about), scores
+
+
+def _score(held_out: Sequences, seen: Sequences, fitted: Parameters, start: Parameters) -> Report:
+    guesses = averages(held_out, seen)
+    default = compare(held_out, foresee(held_out, start), guesses)
+    return compare(held_out, foresee(held_out, fitted), guesses) | {"default_log_loss": default["log_loss"]}
+
+
+def _enough(sets: list[Sequences]) -> None:
+    customers = sum(len(np.unique(one.codes[one.later])) for one in sets)
+    steps = sum(int(one.later.sum()) for one in sets)
+    if customers < LEAST_CUSTOMERS or steps < LEAST_STEPS:
+        raise SettingsError(
+            f"too little history to fit: {customers} customers wrote twice or more, {steps} times after their first; "
+            f"it takes {LEAST_CUSTOMERS} and {LEAST_STEPS}. The shipped model goes on serving."
+        )
