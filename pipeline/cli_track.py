@@ -41,8 +41,10 @@ def fit(
     path.parent.mkdir(parents=True, exist_ok=True)  # before the minutes that fitting may take
     classifier = active_classifier(home)
     with open_warehouse(home) as warehouse:
-        table = warehouse.histories(warehouse.customers_to_track(classifier.version, ""), classifier.version)
-    found, scores = fit_own(table, Parameters.load().with_prior(tuple(classifier.release.mood_prior)), say)
+        everybody = warehouse.customers_to_track(classifier.version, "")
+        table, events = warehouse.histories(everybody, classifier.version), warehouse.events(everybody)
+    start = Parameters.load().with_prior(tuple(classifier.release.mood_prior))
+    found, scores = fit_own(table, start, say, events)
     if found is not None:
         found.save(path)
     if as_json:
@@ -71,8 +73,8 @@ def evaluate_track(
     """Judge the mood model on labelled sequences of customers: next message, slides, calibration, beside averages.
 
     A row is `{"customer": …, "time": ISO 8601, "sentiment": "negative"}`, or with `"mood"` or `"rating"` for the label;
-    a time may be a unix time, too. `"text"`, if there is one, is read by the classifier as evidence for later steps. Each customer is judged by a model
-    and by averages that were fitted to other customers.
+    a time may be a unix time, too. `"text"`, if there is one, is read by the classifier as evidence for later steps.
+    Each customer is judged by a model and by averages that were fitted to other customers.
 
     Example:
 

@@ -1,7 +1,7 @@
 """What the command line shows people: progress and messages on standard error, tables on standard output."""
 
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from operator import itemgetter
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
@@ -155,6 +155,8 @@ def show_customer(line: Mapping[str, Any]) -> None:
         console.print(f"stands lower than 30 days ago with {line['lower_30d']:.0%}; {hope}")
     for reason in line["reasons"]:
         console.print(f"  • {escape(reason)}")
+    for words in _without(line):
+        console.print(f"  • {words}")
     table = Table(header_style="bold")
     for name in ("when", "who", "message", "read as", "level", "effect"):
         table.add_column(name, overflow="fold")
@@ -163,6 +165,14 @@ def show_customer(line: Mapping[str, Any]) -> None:
     for row in sorted(cells, key=itemgetter(0)):
         table.add_row(*map(escape, row))
     console.print(table)
+
+
+def _without(line: Mapping[str, Any]) -> Iterator[str]:
+    """Say what the figures would be without each message, and without the silence, that moved them most."""
+    sent = {message["id"]: str(message["at"])[:16] for message in line["messages"]}
+    for driver in line["drivers"] or ():
+        what = "the silence" if driver["kind"] == "silence" else f"the message of {sent[driver['message_id']]}"
+        yield f"without {what}: level {driver['level_without']:.1f}, risk {driver['risk_90d_without']:.0%} in 90 days"
 
 
 def _message_cells(message: Mapping[str, Any]) -> list[str]:

@@ -46,8 +46,8 @@ def read_rows(path: Path) -> tuple[str, list[LabelledRow], int]:
     """Read JSON lines: the scale of their labels, the rows, and how many copies were dropped.
 
     A row is ``{"customer", "time", "mood" | "rating" | "sentiment", "text" (optional)}``; time is ISO 8601, UTC where
-    it says no zone, or a unix time (a number whose size tells seconds from milliseconds). A copy is a row of the same customer with the same time, label and text, or, as people paste one
-    review under several products, with the same text of five words or more.
+    it says no zone, or a unix time in seconds or milliseconds. A copy is a row of the same customer with the same time,
+    label and text, or, as people paste one review under several products, with the same text of five words or more.
 
     Raises:
         SourceError: the file cannot be read, or a line is no such row; the message names the line.

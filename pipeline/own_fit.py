@@ -5,7 +5,7 @@ too little is refused. Half of the customers are held out: the fit to the other 
 better than the default does. Only then is it fitted again to everybody.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Final
 
@@ -27,12 +27,14 @@ LEAST_STEPS: Final = 200
 _DAY: Final = 86_400_000_000
 
 
-def own_sequences(table: pa.Table) -> list[Sequences]:
+def own_sequences(table: pa.Table, events: pa.Table | None = None) -> list[Sequences]:
     """Return what ``Warehouse.histories`` gives as sequences: those who rated twice by ratings, others by text.
 
     Each customer is in one set only, so that nothing counts twice. Where texts are the outcome, the silence until the
-    sources were heard counts too.
+    sources were heard counts too, or that a customer had left by the time which ``events`` (as ``Warehouse.events``
+    gives them) tell.
     """
+    departures = {} if events is None else _departures(events)
     days = _days(table["sent_at"])
     ratings = np.asarray(table["rating"].cast(pa.float64()).to_numpy(), dtype=np.float64)
     readings = reading_rows(*(_matrix(table, name, width) for name, width in _WIDTHS.items()))
@@ -51,7 +53,7 @@ def own_sequences(table: pa.Table) -> list[Sequences]:
     for scale, here in chosen.items():
         rows = zip(names[here].tolist(), days[here].tolist(), outcomes[scale][here].tolist(), strict=True)
         one = Sequences.of(scale, scale, rows, readings[here])
-        found.append(replace(one, heard=_heard(one, names, table)) if scale == "reading" else one)
+        found.append(_until(one, names, table, departures) if scale == "reading" else one)
     return [one for one in found if one.later.any()]
 
 
@@ -70,19 +72,39 @@ def _matrix(table: pa.Table, name: str, width: int) -> Floats:
     return matrix
 
 
-def _heard(sequences: Sequences, names: Integers, table: pa.Table) -> Floats:
+def _departures(events: pa.Table) -> dict[str, float]:
+    """Return the day on which each customer left whom nothing brought back since."""
+    day: dict[str, float] = {}
+    names, kinds, moments = (events[name] for name in ("customer_id", "kind", "happened_at"))
+    for name, kind, moment in zip(names.to_pylist(), kinds.to_pylist(), _days(moments).tolist(), strict=True):
+        if kind == "left":
+            day.setdefault(name, moment)
+        elif kind != "refund":
+            day.pop(name, None)
+    return day
+
+
+def _until(sequences: Sequences, names: Integers, table: pa.Table, departures: Mapping[str, float]) -> Sequences:
+    """Tell until when each customer was heard, or by when they had left who wrote no more."""
     until = dict(zip(names.tolist(), _days(table["as_of"]).tolist(), strict=True))
     last = np.append(sequences.days[np.flatnonzero(~sequences.later)[1:] - 1], sequences.days[-1:])
-    return np.fmax([until[name] for name in sequences.customers], last)
+    heard = np.fmax([until[name] for name in sequences.customers], last)
+    gone = np.array([departures.get(name, np.nan) for name in sequences.customers])
+    left = (gone >= last) & (gone <= heard)
+    return replace(sequences, heard=np.where(left, gone, heard), left=left)
 
 
-def fit_own(table: pa.Table, start: Parameters, say: Callable[[str], object] = str) -> tuple[Parameters | None, Report]:
+def fit_own(
+    table: pa.Table, start: Parameters, say: Callable[[str], object] = str, events: pa.Table | None = None
+) -> tuple[Parameters | None, Report]:
     """Return the model fitted to the history in ``table``, None where it is no better than ``start``, and the scores.
+
+    ``events`` are what happened to these customers, of which who left counts.
 
     Raises:
         SettingsError: there is too little history; the message says how much there is and how much it takes.
     """
-    known = own_sequences(table)
+    known = own_sequences(table, events)
     _enough(known)
     sets = [one for one in known if all(half.later.any() for half in one.halves())]  # else there is nothing to judge by
     halves = [one.halves() for one in sets]

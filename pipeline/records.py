@@ -172,7 +172,8 @@ class MoodPoint:
     """Six probabilities, in the order of ``STATES``."""
     level: float
     level_before: float
-    """Predicted just before the message; ``level - level_before`` is the message's effect."""
+    """Predicted just before the message; in a contact, left by the turn before. ``level - level_before`` is the
+    message's effect."""
 
 
 @dataclass(frozen=True, slots=True)

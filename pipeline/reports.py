@@ -18,8 +18,6 @@ from pipeline.store import Snapshot
 from pipeline.warehouse_database import statement
 
 Row = dict[str, Any]
-_MOST_DAYS = 36_500
-"""A century before and after; further lies no date that can be computed with."""
 
 
 def ledger(home: Home, by: str, since: datetime | None = None) -> list[Row]:
@@ -58,12 +56,15 @@ def change(home: Home, since: datetime, days: int, where: str, control: str | No
     Raises:
         SettingsError: a filter is wrong, or nothing matches it.
     """
-    if not 1 <= days <= _MOST_DAYS:
-        raise SettingsError(f"--days {days}: should be from 1 to {_MOST_DAYS}")
+    if days < 1:
+        raise SettingsError(f"--days {days}: should be at least 1")
     chosen, others = parse_filter(where), parse_filter(control) if control else None
     risks = risk(Parameters.serving(home.mood_model), np.eye(len(STATES)), 90).tolist()
-    window = timedelta(days=days)
-    values = {"risks": risks, "begin": _stored(since - window), "until": _stored(since + window)}
+    try:
+        window = timedelta(days=days)
+        values = {"risks": risks, "begin": _stored(since - window), "until": _stored(since + window)}
+    except OverflowError as error:
+        raise SettingsError(f"--since {since:%Y-%m-%d} --days {days}: no calendar reaches that far") from error
     with Snapshot.open(home) as snapshot:
         messages = snapshot.execute(statement("read_outcomes"), values).to_arrow_table()
     return effect(messages, since, days, chosen, others)

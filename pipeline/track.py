@@ -217,12 +217,18 @@ def _last_week(first: Filtered, second: Filtered, recent: Integers, later: Flags
 
 
 def _rows(course: Course, early: Integers, first: Filtered, second: Filtered) -> tuple[Floats, Floats]:
-    """Put the two parts of the walk together: the states (N, 6) before and after each message."""
+    """Put the two parts of the walk together: the states (N, 6) before and after each message.
+
+    The clock stands still inside a contact, so before a later turn the customer stands where the turn before left them.
+    What the turn loosens of that belongs to it: the effects of a contact add up to what the contact changed.
+    """
     before, after = np.empty((2, int(course.counts.sum()), len(STATES)))
     parts = ((np.zeros_like(early), early, first), (early, course.counts - early, second))
     for begin, counts, found in parts:
         rows = spread(course.starts + begin, counts)
         before[rows], after[rows] = found.before, found.after
+    turns = np.flatnonzero(~course.opens & (course.events < 0))
+    before[turns] = after[turns - 1]
     return before, after
 
 

@@ -105,11 +105,11 @@ def classifier(shipped) -> Classifier:
 
 @pytest.fixture(scope="session")
 def shared() -> Path:
-    """The folder of public data, for tests on real input."""
-    folder = os.environ.get("MOODLINE_SHARED")
-    if not folder:
-        pytest.skip("needs the public data: set MOODLINE_SHARED to its folder")
-    return Path(folder)
+    """The folder that holds ``data/`` (public sets) and ``labelling/``, for tests on real input."""
+    folder = Path(os.environ.get("MOODLINE_SHARED", "nowhere"))
+    if not (folder / "data").is_dir():
+        pytest.skip("needs the public data: set MOODLINE_SHARED to the folder that holds data/")
+    return folder
 
 
 @pytest.fixture

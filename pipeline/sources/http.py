@@ -9,7 +9,7 @@ import math
 import random
 import time
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
@@ -31,6 +31,8 @@ _ROTTEN_CURSOR: Final = frozenset({400, 404, 409, 410, 416, 422})
 """Statuses by which services refuse a cursor that has expired."""
 _NOTHING_THERE: Final = 204
 """The status of an answer that has no body; with any other one, an empty body is broken off."""
+_PATIENCE: Final = 10
+"""Time-outs that a whole answer may take, as long as something of it comes."""
 _LONG_AGO: Final = datetime(2001, 9, 9, tzinfo=UTC).timestamp()
 """A rate header larger than this is a time, not a number of seconds to wait."""
 
@@ -187,13 +189,33 @@ class Service:
         self._count_and_pace(url)
         how = {name: value for name, value in how.items() if value not in (None, {})}
         try:
-            response = self._http.request(method, url, **how)
+            response = self._whole(method, _joined(url, how.pop("params", {})), how)
         except (httpx.TransportError, httpx.DecodingError) as error:
             raise _Passing(_in_words(error)) from None
         except (httpx.InvalidURL, httpx.HTTPError, UnicodeError) as error:
             self._fail(f"{place_of(url)}: {shorten(str(error), 160)}")
         self._obey(response)
         return self._answer(response, url)
+
+    def _whole(self, method: str, url: httpx.URL, how: Mapping[str, Any]) -> httpx.Response:
+        """Return a response with all of its body; httpx's own time-out starts anew with every byte."""
+        until = time.monotonic() + _PATIENCE * self._limits.timeout.total_seconds()
+        with self._http.stream(method, url, **how) as response:
+            body = b"".join(self._in_time(response.iter_raw(), until))
+            return httpx.Response(
+                response.status_code,
+                headers=response.headers,
+                content=body,
+                request=response.request,
+                extensions=response.extensions,
+            )
+
+    def _in_time(self, parts: Iterator[bytes], until: float) -> Iterator[bytes]:
+        for part in parts:
+            if time.monotonic() > until:
+                raise _Passing("did not answer in time")
+            self._pause(0.0)  # ends the wait where the pull was stopped
+            yield part
 
     def _count_and_pace(self, url: str) -> None:
         """Count a request against the budget, and wait until the announced rates allow it."""
@@ -267,6 +289,11 @@ _ADVICE: Final = {
     403: "the secret lacks the right to read this; give it the scope that docs/sources names",
     404: "there is nothing at this address; check url and ids in the settings",
 }
+
+
+def _joined(url: str, params: Mapping[str, str]) -> httpx.URL:
+    """Return an address with more in its query; httpx by itself would drop what stands there."""
+    return httpx.URL(url).copy_merge_params(params) if params else httpx.URL(url)
 
 
 def place_of(url: str) -> str:

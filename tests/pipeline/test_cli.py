@@ -401,6 +401,7 @@ def test_tables_for_people(called, fernhollow, monkeypatch):
     shown = called("customer", "Rajan Wickramasinghe", home=fernhollow.home).stdout
     assert "level" in shown
     assert "risk of leaving" in shown
+    assert re.search(r"without the message of 2026-\d\d-\d\dT\d\d:\d\d: level \d\.\d, risk \d+% in 90 days", shown)
     assert "explanation" in called("alerts", home=fernhollow.home).stdout
     assert "Quarantine: none" in called("quarantine", "show", home=fernhollow.home).stdout
 

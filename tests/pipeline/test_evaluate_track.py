@@ -48,7 +48,10 @@ def test_times_may_be_unix_times(tmp_path):
 def test_a_line_ends_where_json_lines_do(tmp_path):
     said = "one\u2028two\x85three"
     path = tmp_path / "rows.jsonl"
-    path.write_text(json.dumps(row(text=said), ensure_ascii=False) + "\r\n" + json.dumps(row("b")), encoding="utf-8")
+    path.write_text(
+        json.dumps(row(sentiment="neutral", text=said), ensure_ascii=False) + "\r\n" + json.dumps(row("b")),
+        encoding="utf-8",
+    )
     _, rows, _ = read_rows(path)
     assert [one.text for one in rows] == [said, ""]
 

@@ -1,7 +1,5 @@
 import json
-import os
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -21,9 +19,6 @@ from pipeline.fit import (
     read_amazon,
 )
 from pipeline.mood_model import GONE, LIVE, Parameters, generator_of, ladder_emission
-
-SHARED = Path(os.environ.get("MOODLINE_SHARED_DATA", Path(__file__).parents[2].parent / "shared" / "data"))
-needs_shared = pytest.mark.skipif(not (SHARED / "airline").is_dir(), reason="the shared data sets are not here")
 
 
 def truth():
@@ -129,11 +124,10 @@ def test_a_missing_file_is_named(tmp_path):
         read_airline(tmp_path / "Tweets.csv")
 
 
-@needs_shared
-def test_the_shipped_scores_are_those_of_the_shipped_file():
+def test_the_shipped_scores_are_those_of_the_shipped_file(shared):
     """The shared figures alone, in the climate of the default, still beat the plain prior on tweets of strangers."""
     shipped = Parameters.load()
-    seen, held_out = read_airline(SHARED / "airline" / "Tweets.csv").halves()
+    seen, held_out = read_airline(shared / "data" / "airline" / "Tweets.csv").halves()
     score = evaluate(held_out, shipped, seen, draws=50)
     recorded = shipped.about["scores"]["airline"]
     assert score["baselines"] == recorded["baselines"]
@@ -141,10 +135,9 @@ def test_the_shipped_scores_are_those_of_the_shipped_file():
     assert recorded["log_loss"] < score["log_loss"] < score["baselines"]["prior"]
 
 
-@needs_shared
 @pytest.mark.slow
-def test_the_command_writes_a_model_that_beats_the_averages(tmp_path, capsys):
-    unread = ["--shared", str(SHARED), "--out", str(tmp_path / "model.json"), "--iterations", "8"]
+def test_the_command_writes_a_model_that_beats_the_averages(shared, tmp_path, capsys):
+    unread = ["--shared", str(shared / "data"), "--out", str(tmp_path / "model.json"), "--iterations", "8"]
     assert main(unread, lambda texts: np.full((len(texts), READING), np.nan)) == 0
     scores = json.loads(capsys.readouterr().out)
     assert set(scores) == {"airline", "amazon", "amazon2023"}

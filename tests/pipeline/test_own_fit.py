@@ -54,6 +54,31 @@ def test_a_customer_is_in_one_set_only():
     assert np.all(sets["reading"].heard[sets["reading"].codes] >= sets["reading"].days)
 
 
+def test_who_left_is_known_by_then_and_who_came_back_is_not():
+    table = history(30)
+    names = table["customer_id"].unique().to_pylist()[:4]
+    told = [
+        (names[0], "left", 119.5),
+        (names[0], "refund", 119.6),
+        (names[1], "left", 119.5),
+        (names[1], "won_back", 119.6),
+        (names[2], "left", 130.0),
+        (names[3], "left", -1.0),
+    ]
+    events = pa.table(
+        {
+            "customer_id": [name for name, *_ in told],
+            "kind": [kind for _, kind, _ in told],
+            "happened_at": pa.array([BEGAN + timedelta(days=day) for *_, day in told], pa.timestamp("us", "UTC")),
+        }
+    )
+    (alone,) = own_sequences(table)
+    (known,) = own_sequences(table, events)
+    first = known.customers.index(names[0])
+    assert np.flatnonzero(known.left).tolist() == [first]
+    assert alone.heard[first] - known.heard[first] == pytest.approx(0.5)
+
+
 def test_too_little_is_refused_with_the_numbers():
     with pytest.raises(SettingsError, match=r"too little history to fit: \d+ customers .* it takes 50 and 200"):
         fit_own(history(10), prior_parameters())

@@ -1,12 +1,10 @@
 import csv
 import json
-import os
 import random
 import subprocess
 import sys
 import time
 from importlib.util import find_spec
-from pathlib import Path
 
 import pytest
 
@@ -247,23 +245,18 @@ def test_names_are_masked_with_the_model():
 
 # --- On real messages, where they are at hand -------------------------------------------------------------------------
 
-SHARED = Path(os.environ.get("MOODLINE_SHARED", "nowhere")) / "data"
-real = pytest.mark.skipif(not SHARED.is_dir(), reason="MOODLINE_SHARED names no folder with the shared data")
 
-
-@real
-def test_support_threads_keep_no_address():
-    dialogs = json.loads((SHARED / "ibm_twitter_care/dev.json").read_text(encoding="utf-8"))
+def test_support_threads_keep_no_address(shared):
+    dialogs = json.loads((shared / "data/ibm_twitter_care/dev.json").read_text(encoding="utf-8"))
     texts = [turn["message"] for dialog in dialogs for turn in dialog["dialogContent"]]
     masked = REDACTOR.mask_all(texts)
     assert not [text for text in masked if "@gmail" in text or "@yahoo" in text or "http" in text.casefold()]
     assert REDACTOR.mask_all(masked) == masked
 
 
-@real
 @pytest.mark.slow
-def test_tweets_are_masked_at_speed():
-    with (SHARED / "airline/Tweets.csv").open(encoding="utf-8", errors="replace", newline="") as file:
+def test_tweets_are_masked_at_speed(shared):
+    with (shared / "data/airline/Tweets.csv").open(encoding="utf-8", errors="replace", newline="") as file:
         texts = [row["text"] for row in csv.DictReader(file)]
     started = time.process_time()
     masked = REDACTOR.mask_all(texts)

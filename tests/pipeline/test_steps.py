@@ -265,7 +265,7 @@ def test_a_receiver_that_is_down_is_tried_again_and_told_of_without_its_secret(c
 
 @pytest.mark.slow
 def test_real_files_in_one_warehouse_twice(called, home, shared, tables):
-    data = shared / "data" if (shared / "data").is_dir() else shared
+    data = shared / "data"
     amazon = "text=reviewText,customer=reviewerID,time=unixReviewTime,rating=overall"
     files = (
         ("airline/Tweets.csv", "airline", "tweet", "text=text,customer=name,time=tweet_created", 10_950),

@@ -106,6 +106,16 @@ def test_points_and_ledger_add_up():
     assert [point.message_id for point in result.points] == [row["message_id"] for row in SOURED]
 
 
+@pytest.mark.parametrize("thread", ["t", None])
+def test_the_effects_of_a_chat_add_up_to_what_it_changed(thread):
+    chat = [message("c", 66 + turn / 100, 4, harms=["long_wait"], thread=thread) for turn in range(30)]
+    result = tracked([*CONTENT, *chat])
+    first, last = result.points[len(CONTENT)], result.points[-1]
+    booked = sum(entry.effect for entry in result.ledger if entry.message_id in {turn["message_id"] for turn in chat})
+    assert booked == pytest.approx(last.level - first.level_before, abs=1e-6)
+    assert -5 < booked < -1
+
+
 def test_effects_are_booked_on_what_the_message_names():
     rows = [*SOURED, message("c", 90, 0, intents=["praise"]), message("c", 100, 1, harms=["long_wait"])]
     items = {}
