@@ -55,7 +55,9 @@ _SCORED_AT_ONCE: Final = 4096
 _READ_AT_ONCE: Final = 250_000
 """Customers whose messages are sorted in one go."""
 _TRACKED_AT_ONCE: Final = 100_000
-"""Messages that are tracked in one go, and stored in one transaction."""
+"""Messages that are tracked in one go."""
+_STORED_AT_ONCE: Final = 500_000
+"""Messages whose moods are stored in one transaction: each looks at all messages once."""
 _TRACKERS: Final = 2
 """Threads that track; numpy lets go of the interpreter while it computes."""
 _FREE_TEXT: Final = ("text", "title", "raw")
@@ -469,9 +471,9 @@ def follow(
     def tracked(tables: tuple[pa.Table, pa.Table]) -> Tracked:
         return track(Histories.from_arrow(*tables), parameters, version, settings.default_value)
 
-    for part in _ahead(tracked, _histories(warehouse, customers, version)):
-        warehouse.replace_moods(part.mood_table, part.point_table, part.ledger_table, digest)
-        done += len(part.mood_table)
+    for moods, points, ledger in _together(_ahead(tracked, _histories(warehouse, customers, version))):
+        warehouse.replace_moods(moods, points, ledger, digest)
+        done += len(moods)
         progress(done, len(customers))
     return len(customers)
 
@@ -482,6 +484,24 @@ def _histories(warehouse: Warehouse, customers: list[str], version: str) -> Iter
         chosen = customers[start : start + _READ_AT_ONCE]
         for table in warehouse.histories_in_parts(chosen, version, _TRACKED_AT_ONCE):
             yield table, warehouse.events(table["customer_id"].unique())
+
+
+def _together(parts: Iterable[Tracked]) -> Iterator[tuple[pa.Table, pa.Table, pa.Table]]:
+    """Yield moods, points and ledgers of parts joined to ``_STORED_AT_ONCE`` points."""
+    waiting: list[Tracked] = []
+    for part in parts:
+        waiting.append(part)
+        if sum(len(one.point_table) for one in waiting) >= _STORED_AT_ONCE:
+            yield _joined(waiting)
+            waiting = []
+    if waiting:
+        yield _joined(waiting)
+
+
+def _joined(parts: list[Tracked]) -> tuple[pa.Table, pa.Table, pa.Table]:
+    tables = zip(*((one.mood_table, one.point_table, one.ledger_table) for one in parts), strict=True)
+    moods, points, ledger = map(pa.concat_tables, tables)
+    return moods, points, ledger
 
 
 def _ahead(work: Callable[[Given], Made], parts: Iterable[Given]) -> Iterator[Made]:

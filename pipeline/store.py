@@ -453,7 +453,7 @@ class Warehouse:
         with self._database.transaction(**tables):
             self._database.run("stage_moods", {"parameters": parameters_digest})
             known = bool(self._row("count_staged_known")[0])
-            changed = not known or bool(self._row("compare_moods")[0])
+            changed = not known or any(bool(self._row(name)[0]) for name in ("compare_moods", "compare_lines"))
             for name in ("moods", "points", "ledger") if changed else ():
                 if known:
                     self._database.run(f"delete_{name}")

@@ -23,6 +23,7 @@ _CONFIG: Final[dict[str, str | bool | int | float | list[str]]] = {
     "autoinstall_known_extensions": "false",
     "autoload_known_extensions": "false",
     "checkpoint_threshold": "64MB",
+    "memory_limit": "3GB",  # what does not fit is sorted and joined on disk; the default is 80 % of the machine
 }
 
 
