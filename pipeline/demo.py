@@ -13,13 +13,17 @@ from typing import Final
 
 from pipeline.config import REPOSITORY, Home
 
-_SAMPLE: Final = REPOSITORY / "data" / "samples" / "fernhollow"
+SAMPLE: Final = REPOSITORY / "data" / "samples" / "fernhollow"
 _UNTIL: Final = " --heard-until 2026-09-17"
 """When Fernhollow's exports were made."""
+CUSTOMERS: Final = "import {sample}/customers.csv --customers --map id=customer_id,value=value_gbp"
+REVIEWS: Final = (
+    "text=review,title=title,customer=customer_email,time=posted_at,rating=stars,id=review_id,product=product"
+)
+"""Which columns of Fernhollow's reviews are what."""
 _COMMANDS: Final = (
-    "import {sample}/customers.csv --customers --map id=customer_id,value=value_gbp",
-    "import {sample}/reviews.csv --as reviews --channel review --map "
-    "text=review,title=title,customer=customer_email,time=posted_at,rating=stars,id=review_id,product=product{until}",
+    CUSTOMERS,
+    f"import {{sample}}/reviews.csv --as reviews --channel review --map {REVIEWS}{{until}}",
     "import {sample}/tweets.jsonl --as tweets --channel tweet{until}",
     "import {sample}/chats.jsonl --as chats --channel transcript{until}",
     "import {sample}/emails.jsonl --as emails --channel transcript{until}",
@@ -29,7 +33,7 @@ _COMMANDS: Final = (
 )
 
 
-def commands(home: Path, sample: Path = _SAMPLE) -> list[list[str]]:
+def commands(home: Path, sample: Path = SAMPLE) -> list[list[str]]:
     """Return the demo's command lines, program first."""
     program = [sys.executable, "-m", "pipeline", "--home", str(home)]
     return [[*program, *shlex.split(line.format(sample=shlex.quote(str(sample)), until=_UNTIL))] for line in _COMMANDS]

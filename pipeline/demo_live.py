@@ -24,6 +24,7 @@ from typing import Any, Final
 from urllib.parse import parse_qs, urlsplit
 
 from pipeline.config import REPOSITORY, Home
+from pipeline.demo import CUSTOMERS, REVIEWS, SAMPLE
 from pipeline.errors import SettingsError
 from pipeline.records import IncomingMessage
 from pipeline.sources import files
@@ -31,19 +32,10 @@ from pipeline.sources.spec import FileSpec, parse_mapping
 
 TOKEN: Final = "FERNHOLLOW_TOKEN"
 """The environment variable that holds the shop's token while the demo runs."""
-SAMPLE: Final = REPOSITORY / "data" / "samples" / "fernhollow"
 _PAGE: Final = 100
 _MARK: Final = "# Written by `moodline demo --live`, and again at its next start."
 _SOURCES: Final[Mapping[str, tuple[FileSpec, ...]]] = {
-    "reviews": (
-        FileSpec(
-            "reviews.csv",
-            "review",
-            parse_mapping(
-                "text=review,title=title,customer=customer_email,time=posted_at,rating=stars,id=review_id,product=product"
-            ),
-        ),
-    ),
+    "reviews": (FileSpec("reviews.csv", "review", parse_mapping(REVIEWS)),),
     "tweets": (FileSpec("tweets.jsonl", "tweet"),),
     "desk": tuple(FileSpec(name, "transcript") for name in ("chats.jsonl", "emails.jsonl", "calls")),
 }
@@ -221,7 +213,7 @@ def play(home: Home, speed: float = 2.0) -> int:
 
 def _live_on(home: Home, shop: Shop, start: datetime, environment: Mapping[str, str]) -> int:
     """Run the line again and again, which begins with a pull, until the shop's last message is in."""
-    customers = f"import {SAMPLE / 'customers.csv'} --customers --map id=customer_id,value=value_gbp"
+    customers = CUSTOMERS.format(sample=shlex.quote(str(SAMPLE)))
     code, now = _command(home, customers, environment), start
     while not code and now <= shop.ends:
         now = shop.clock()

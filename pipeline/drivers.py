@@ -1,6 +1,6 @@
 """What moved a customer most, exactly: the figures are computed again without a message, or without the silence."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Final
 
 import numpy as np
@@ -9,7 +9,7 @@ import pyarrow.compute as pc
 
 from pipeline.histories import DAY, Histories
 from pipeline.mood_model import Course, Flags, Floats, Integers, MoodFilter, level_of, risk, states_of
-from pipeline.records import STATES
+from pipeline.records import STATES, Driver
 from pipeline.walk import Walk
 
 MOST: Final = 3
@@ -22,14 +22,6 @@ FADE: Final = 60.0
 """Days after which a message counts half as much in the choice of those that are tried."""
 QUIET: Final = 14.0
 """Days of silence from which it is tried."""
-DRIVER: Final = pa.struct(
-    [
-        ("kind", pa.string()),
-        ("message_id", pa.string()),
-        ("level_without", pa.float64()),
-        ("risk_90d_without", pa.float64()),
-    ]
-)
 _DECIMALS: Final = 9
 
 
@@ -50,7 +42,7 @@ class Without:
         ids = histories.message_ids.take(pa.array(self.row[order], mask=self.row[order] < 0))
         kinds = pc.if_else(silent, "silence", "message")
         figures = [pa.array(np.round(column[order], _DECIMALS)) for column in (self.level, self.risk_90d)]
-        drivers = pa.StructArray.from_arrays([kinds, ids, *figures], fields=list(DRIVER))
+        drivers = pa.StructArray.from_arrays([kinds, ids, *figures], names=[item.name for item in fields(Driver)])
         ends = np.searchsorted(self.customer[order], np.arange(len(levels) + 1))
         return pa.ListArray.from_arrays(pa.array(ends, pa.int32()), drivers)
 
@@ -104,7 +96,7 @@ def _messages(histories: Histories, machine: MoodFilter, walk: Walk, left_out: I
         return customers, left_out, np.zeros(0), np.zeros(0)
     others = walk.without(left_out, customers, histories, machine.parameters)
     course, last = others.course, others.run(machine).last
-    ends = (walk.course.starts + walk.course.counts - 1)[customers]
+    ends = walk.course.ends[customers]
     ends = np.where(ends == left_out, ends - 1, ends)
     quiet = np.maximum((histories.as_of[customers] - histories.sent_at[ends]) / DAY, 0.0)
     trial = course.probation_left
@@ -114,7 +106,7 @@ def _messages(histories: Histories, machine: MoodFilter, walk: Walk, left_out: I
 
 
 def _silences(histories: Histories, machine: MoodFilter, course: Course, after: Floats, needing: Flags) -> _Figures:
-    ends = course.starts + course.counts - 1
+    ends = course.ends
     quiet = (histories.as_of - histories.sent_at[ends]) / DAY
     customers = np.flatnonzero(needing & (quiet >= QUIET))
     states = after[ends[customers]].reshape(-1, len(STATES))

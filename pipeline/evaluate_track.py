@@ -22,6 +22,7 @@ from pipeline.mood_model import Flags, Floats, Parameters
 from pipeline.ranking import at_recall, average_precision, roc_auc, threshold_at
 from pipeline.sequences import SCALES, Read, Sequences
 from pipeline.slide import SlideModel
+from pipeline.walk import spread
 
 FOLDS: Final = 5
 HORIZON: Final = 30.0
@@ -199,11 +200,11 @@ def _cross_fitted(
 def _foreseen(held_out: Sequences, seen: Sequences, model: SlideModel) -> _CrossFitted:
     slide, soured = model.warnings(held_out)
     negative = held_out.kindness < 0
-    following = averages(_one_more(held_out), seen)
-    nexts = np.flatnonzero(_one_more(held_out).later)
+    more = _one_more(held_out)
+    following, nexts = averages(more, seen), np.flatnonzero(more.later)
     return _CrossFitted(
         foreseen=foresee(held_out, model.parameters),
-        guesses=averages(held_out, seen),
+        guesses={name: guess[nexts - 1] for name, guess in following.items()},
         slide=slide,
         soured=soured,
         next_guesses={name: guess[nexts][:, negative].sum(1) for name, guess in following.items()},
@@ -256,12 +257,11 @@ def _slides(sequences: Sequences, found: _CrossFitted, horizon: float) -> Report
     negative = sequences.kindness[sequences.outcomes] < 0
     came = np.append(negative[1:], False) & (wait <= horizon)
     fine = ~negative
-    watched = fine & ((sequences.days + horizon <= sequences.days.max()) | (wait <= horizon))
     wrote = fine & (wait <= horizon)
     followed = fine & (sequences.days + horizon <= sequences.days.max())
     return {
         "horizon_days": round(horizon, 3),
-        **_ranking(sequences, watched, came, {"model": found.slide, **found.next_guesses}, wait),
+        **_ranking(sequences, wrote | followed, came, {"model": found.slide, **found.next_guesses}, wait),
         "among_those_who_wrote": _ranking(sequences, wrote, came, {"model": found.soured, **found.next_guesses}, wait),
         "among_those_followed": _ranking(sequences, followed, came, {"model": found.slide, **found.next_guesses}, wait),
     }
@@ -279,10 +279,10 @@ def _ranking(sequences: Sequences, here: Flags, came: Flags, scores: dict[str, F
     return {
         "rows": int(here.sum()),
         "came": int(truth.sum()),
-        "average_precision": _with_interval(average_precision, codes, model, truth),
+        "average_precision": _with_interval(average_precision, codes, truth, model),
         "average_precision_baselines": others,
-        "average_precision_gain": _gain_interval(codes, model, scores[best][here], truth),
-        "roc_auc": _with_interval(roc_auc, codes, model, truth),
+        "average_precision_gain": _with_interval(_gain, codes, truth, model, scores[best][here]),
+        "roc_auc": _with_interval(roc_auc, codes, truth, model),
         "precision_at_recall": {recall: round(rate, 4) for recall, (rate, _) in rates.items()},
         "false_positive_rate_at_recall": {recall: round(rate, 4) for recall, (_, rate) in rates.items()},
         "false_positive_rate_at_recall_0.5_baselines": {
@@ -299,26 +299,18 @@ def _draws_of(codes: Any) -> Iterator[Any]:  # noqa: ANN401
     rng = np.random.default_rng(0)
     for _ in range(_RANKING_DRAWS):
         chosen = rng.integers(0, len(starts), len(starts))
-        lengths = counts[chosen]
-        offsets = np.repeat(starts[chosen] - np.append(0, np.cumsum(lengths)[:-1]), lengths)
-        yield order[offsets + np.arange(len(offsets))]
+        yield order[spread(starts[chosen], counts[chosen])]
 
 
-def _with_interval(measure: Callable[[Floats, Flags], float], codes: Any, scores: Floats, truth: Flags) -> Report:  # noqa: ANN401
-    draws = [measure(scores[rows], truth[rows]) for rows in _draws_of(codes)]
+def _with_interval(measure: Callable[..., float], codes: Any, truth: Flags, *scores: Floats) -> Report:  # noqa: ANN401
+    draws = [measure(*(one[rows] for one in scores), truth[rows]) for rows in _draws_of(codes)]
     low, high = np.nanquantile(draws, [0.025, 0.975])
-    return {"value": round(measure(scores, truth), 4), "interval": [round(float(low), 4), round(float(high), 4)]}
+    return {"value": round(measure(*scores, truth), 4), "interval": [round(float(low), 4), round(float(high), 4)]}
 
 
-def _gain_interval(codes: Any, model: Floats, other: Floats, truth: Flags) -> Report:  # noqa: ANN401
-    """Return by how much the model's average precision exceeds that of the best average."""
-    gains = [
-        average_precision(model[rows], truth[rows]) - average_precision(other[rows], truth[rows])
-        for rows in _draws_of(codes)
-    ]
-    low, high = np.nanquantile(gains, [0.025, 0.975])
-    value = average_precision(model, truth) - average_precision(other, truth)
-    return {"value": round(value, 4), "interval": [round(float(low), 4), round(float(high), 4)]}
+def _gain(model: Floats, other: Floats, truth: Flags) -> float:
+    """Return by how much the model's average precision exceeds another's."""
+    return average_precision(model, truth) - average_precision(other, truth)
 
 
 # ---- scores -------------------------------------------------------------------------------------------------------

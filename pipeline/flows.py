@@ -27,7 +27,7 @@ from pipeline.alerts import AlertChanges
 from pipeline.config import Home, Settings, home_from, load_settings
 from pipeline.errors import StoreError
 from pipeline.identity_matching import match_exactly
-from pipeline.pull import Entrance, PullReport, pull_source, sources_of
+from pipeline.pull import AT_ONCE, Entrance, PullReport, pull_source, sources_of
 from pipeline.redact import Redactor
 from pipeline.serving import active_classifier
 from pipeline.sources.spec import Batch, FileSpec
@@ -37,7 +37,6 @@ from pipeline.warehouse_database import statement
 
 ALERT_URLS_BLOCK: Final = "moodline-alert-urls"
 """The Prefect Secret block that holds Apprise URLs where ``MOODLINE_ALERT_URLS`` is not set."""
-_PULLS_AT_ONCE: Final = 8
 _ROWS_SHOWN: Final = 200
 """Rows of an artifact; its description counts them all."""
 
@@ -187,7 +186,6 @@ def pull(home: Home) -> Pulled:
         run_id = warehouse.start_run()
         lander = SourceCounter(warehouse, redactor, settings.customer_key)
         landed = steps.take_inbox(home, warehouse, lander, _progress("pull"))
-        match_exactly(warehouse)
     pulled = Pulled(run_id, lander.sources, tuple(redactor.mask_all(landed.problems)))
     get_run_logger().info("%d new messages, %d new in quarantine", landed.landed, landed.quarantined)
     for problem in pulled.problems:
@@ -195,7 +193,7 @@ def pull(home: Home) -> Pulled:
     return pulled
 
 
-@flow(name="pull", task_runner=cast("TaskRunner[Any]", ThreadPoolTaskRunner(max_workers=_PULLS_AT_ONCE)))
+@flow(name="pull", task_runner=cast("TaskRunner[Any]", ThreadPoolTaskRunner(max_workers=AT_ONCE)))
 def pull_sources(
     home: str | None = None, names: list[str] | None = None, since: datetime | None = None
 ) -> list[PullReport]:
@@ -241,10 +239,11 @@ def score(home: Home) -> Scored:
 
 @task(cache_policy=NO_CACHE)
 def track(home: Home) -> int:
-    """Follow every customer with news; return how many."""
+    """Make one customer of profiles that are one person, then follow every customer with news; return how many."""
     classifier = active_classifier(home)
     parameters, settings = steps.parameters_for(classifier.release, home), load_settings(home)
     with _opened(home) as warehouse:
+        match_exactly(warehouse)
         customers = steps.follow(warehouse, parameters, classifier.version, settings, _progress("track"))
     get_run_logger().info("%d customers tracked", customers)
     return customers

@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 
 from models.labels import DISSERVICES, INTENTS, MOODS
 from pipeline.errors import StoreError
-from pipeline.mood_model import EVENTS, Flags, Floats, Integers
+from pipeline.mood_model import CHANNELS, EVENTS, Flags, Floats, Integers
 
 DAY: Final = 86_400_000_000
 """Microseconds."""
@@ -80,8 +80,8 @@ class Histories:
     """N, when it was written or happened."""
     threads: Integers
     """N, codes of threads; -1 for none."""
-    channels: pa.Array
-    """N, names; null where the table names none."""
+    channels: Integers
+    """N, places in ``CHANNELS``; -1 for none of them."""
     rating: Floats
     """N, 1 to 5; nan for none."""
     mood: Floats
@@ -138,18 +138,18 @@ class Histories:
         return cls(
             customer_ids=ids.dictionary,
             as_of=_heard(table, ends),
-            value=_numbers(table["value"])[ends],
+            value=numbers(table["value"])[ends],
             codes=codes,
             message_ids=_texts(table["message_id"]),
             sent_at=_microseconds(table["sent_at"]),
             threads=_threads(table),
             channels=_channels(table),
-            rating=_numbers(table["rating"]),
-            mood=_matrix(table, "mood", len(MOODS)),
-            leaving=_matrix(table, "intents", len(INTENTS))[:, INTENTS.index(LEAVE)],
+            rating=numbers(table["rating"]),
+            mood=matrix(table, "mood", len(MOODS)),
+            leaving=matrix(table, "intents", len(INTENTS))[:, INTENTS.index(LEAVE)],
             says_leave=intents[:, INTENTS.index(LEAVE)],
             praises=intents[:, INTENTS.index(_PRAISE)],
-            disservices=_matrix(table, "disservices", len(DISSERVICES)),
+            disservices=matrix(table, "disservices", len(DISSERVICES)),
             named=_members(table["disservice_labels"], DISSERVICES),
             events=np.full(len(codes), -1, dtype=np.int64),
             earlier=Happenings.none(),
@@ -187,15 +187,14 @@ def _joined(histories: Histories, happened: Happenings) -> Histories:
     kinds = np.concatenate([histories.events, later.kinds])
     order = np.lexsort((kinds, at, codes))
     blank = {name: _followed_by(getattr(histories, name), fill, len(later.at))[order] for name, fill in _BLANK.items()}
-    nothing = pa.nulls(len(later.at), pa.string())
-    texts = (pa.concat_arrays([column, nothing]) for column in (histories.message_ids, histories.channels))
-    ids, channels = (column.take(pa.array(order)) for column in texts)
+    ids = pa.concat_arrays([histories.message_ids, pa.nulls(len(later.at), pa.string())]).take(pa.array(order))
     given = {"codes": codes[order], "sent_at": at[order], "events": kinds[order], **blank}
-    return replace(histories, message_ids=ids, channels=channels, earlier=happened.chosen(early), **given)
+    return replace(histories, message_ids=ids, earlier=happened.chosen(early), **given)
 
 
 _BLANK: Final = {
     "threads": -1,
+    "channels": -1,
     "rating": np.nan,
     "mood": np.nan,
     "leaving": np.nan,
@@ -271,7 +270,8 @@ def _heard(table: pa.Table, ends: Integers) -> Integers:
     return np.maximum(_microseconds(pa.chunked_array([known])), last)
 
 
-def _numbers(column: pa.ChunkedArray) -> Floats:
+def numbers(column: pa.ChunkedArray) -> Floats:
+    """Return a column of numbers, nan for null."""
     return np.asarray(column.cast(pa.float64()).to_numpy(), dtype=np.float64)
 
 
@@ -288,11 +288,18 @@ def _threads(table: pa.Table) -> Integers:
     return np.asarray(codes.to_numpy(zero_copy_only=False), dtype=np.int64)
 
 
-def _channels(table: pa.Table) -> pa.Array:
-    return _texts(table["channel"]) if "channel" in table.column_names else pa.nulls(len(table), pa.string())
+def _channels(table: pa.Table) -> Integers:
+    if "channel" not in table.column_names:
+        return np.full(len(table), -1, dtype=np.int64)
+    return _places(_texts(table["channel"]), pa.array(CHANNELS))
 
 
-def _matrix(table: pa.Table, name: str, width: int) -> Floats:
+def matrix(table: pa.Table, name: str, width: int) -> Floats:
+    """Return a column of lists as N x ``width``, a row of nan where there is none.
+
+    Raises:
+        StoreError: lists are of another length.
+    """
     column = table[name].combine_chunks()
     known = np.asarray(column.is_valid().to_numpy(zero_copy_only=False), dtype=bool)
     figures = np.asarray(column.flatten().to_numpy(zero_copy_only=False), dtype=np.float64)
@@ -300,9 +307,9 @@ def _matrix(table: pa.Table, name: str, width: int) -> Floats:
         raise StoreError(f"histories: {name} should hold {width} probabilities a message; score the messages again")
     if known.all():
         return figures.reshape(-1, width)
-    matrix = np.full((len(known), width), np.nan)
-    matrix[known] = figures.reshape(-1, width)
-    return matrix
+    result = np.full((len(known), width), np.nan)
+    result[known] = figures.reshape(-1, width)
+    return result
 
 
 def _members(column: pa.ChunkedArray, names: tuple[str, ...]) -> Flags:

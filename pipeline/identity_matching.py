@@ -28,7 +28,7 @@ def match_exactly(warehouse: Warehouse) -> int:
     evidence = Evidence(store.names(profiles), store.recorded(profiles), identities.apart, stands_for)
     wanted = [link for link in exact_links(held, evidence) if stands_for[link.pair[0]] != stands_for[link.pair[1]]]
     made = exact_decisions(log, wanted)
-    store.decide(made)
+    store.decide(made, log=log)
     return len(made)
 
 

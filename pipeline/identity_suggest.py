@@ -72,12 +72,6 @@ _HANDLE: Final[tuple[_Level, ...]] = (
     ("damerau_levenshtein(handle_l, handle_r) = 1", 0.15, 2e-4),
 )
 _LEVELS: Final = {"name": _NAME, "email": _EMAIL, "phone": _PHONE, "handle": _HANDLE}
-_NULL: Final = {
-    "name": "full_name_l IS NULL OR full_name_r IS NULL",
-    "email": "email_l IS NULL OR email_r IS NULL",
-    "phone": "phone_l IS NULL OR phone_r IS NULL",
-    "handle": "handle_l IS NULL OR handle_r IS NULL",
-}
 _BLOCKS: Final = (
     ("email",),
     ("mailbox",),
@@ -139,7 +133,8 @@ def _comparison(kind: str) -> Any:  # noqa: ANN401 - Splink's own
     stated = _LEVELS[kind]
     m, u = 1 - sum(m for _, m, _ in stated), 1 - sum(u for *_, u in stated)
     made = [levels.CustomLevel(sql).configure(m_probability=m, u_probability=u) for sql, m, u in stated]
-    null = levels.CustomLevel(_NULL[kind]).configure(is_null_level=True)
+    column = "full_name" if kind == "name" else kind
+    null = levels.CustomLevel(f"{column}_l IS NULL OR {column}_r IS NULL").configure(is_null_level=True)
     rest = levels.ElseLevel().configure(m_probability=m, u_probability=u)
     return comparison_library.CustomComparison([null, *made, rest], kind)
 

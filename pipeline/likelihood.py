@@ -12,7 +12,6 @@ from scipy.sparse import csr_matrix
 
 from pipeline.mood_model import (
     GONE,
-    Course,
     Floats,
     Integers,
     MoodFilter,
@@ -37,15 +36,10 @@ def row_evidence(sequences: Sequences, parameters: Parameters, tilt: Floats) -> 
     return chance, np.maximum(said / said.max(1, keepdims=True), _LEAST)
 
 
-def tilt_of(sequences: Sequences, parameters: Parameters, course: Course) -> Floats:
-    """Return (N, kinds), the tilt of each row by its echo."""
-    return sequences.echo(course).tilt(*echo_weights(parameters, sequences.scale), sequences.kindness)
-
-
-def foresee(sequences: Sequences, parameters: Parameters, course: Course | None = None) -> Floats:
+def foresee(sequences: Sequences, parameters: Parameters) -> Floats:
     """Return (N, kinds) probabilities of each row's outcome from what the same customer said before it, and when."""
-    course = sequences.course(parameters) if course is None else course
-    tilt = tilt_of(sequences, parameters, course)
+    course = sequences.course(parameters)
+    tilt = sequences.echo(course).tilt(*echo_weights(parameters, sequences.scale), sequences.kindness)
     _, likelihood = row_evidence(sequences, parameters, tilt)
     silent = np.zeros(len(sequences.codes))
     found = run_filter(MoodFilter(parameters), course, likelihood, silent, course.counts)
@@ -91,7 +85,7 @@ class Walk:
         grid, self.bucket = np.unique(marks, return_inverse=True)
         self.grid = np.maximum(np.exp(grid * _GRAIN) - 1 / 1440, 0.0)
         self.timed = sequences.heard is not None
-        last = self.course.starts + self.course.counts - 1
+        last = self.course.ends
         heard = sequences.days[last] if sequences.heard is None else sequences.heard
         quiet = np.maximum(heard - sequences.days[last], 0.0)
         ends, self.end = np.unique(np.round(np.log(quiet + 1 / 24) / _GRAIN), return_inverse=True)

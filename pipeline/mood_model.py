@@ -57,8 +57,8 @@ FORMAT: Final = 2
 CHANNELS: Final[tuple[str, ...]] = get_args(Channel)
 EVENTS: Final = ("purchase", "refund", "left", "renewed", "won_back")
 """What may be known of a customer besides messages; codes are places in this tuple, -1 is a message."""
-_LEFT: Final = EVENTS.index("left")
-_ALIVE: Final = (EVENTS.index("purchase"), EVENTS.index("renewed"), EVENTS.index("won_back"))
+LEFT: Final = EVENTS.index("left")
+ALIVE: Final = (EVENTS.index("purchase"), EVENTS.index("renewed"), EVENTS.index("won_back"))
 """Events that only a customer has: whoever was gone has returned."""
 SALE: Final = EVENTS.index("purchase")
 ECHO_FEATURES: Final = 31
@@ -382,6 +382,11 @@ class Course:
         most = int(counts[0]) if len(counts) else 0
         return [starts[: int(np.searchsorted(-counts, -step))] + step for step in range(most)]
 
+    @property
+    def ends(self) -> Integers:
+        """The row of each customer's last message."""
+        return self.starts + self.counts - 1
+
     def longest_first(self) -> Integers:
         """Return the customers in the order of ``steps``."""
         return np.argsort(-self.counts, kind="stable")
@@ -533,12 +538,12 @@ class MoodFilter:
 
     def _told(self, belief: Floats, kinds: Integers) -> Floats:
         weighed = belief * self.parameters.event_evidence[kinds]
-        back = np.where(np.isin(kinds, _ALIVE), weighed[:, :, GONE], 0.0)
+        back = np.where(np.isin(kinds, ALIVE), weighed[:, :, GONE], 0.0)
         weighed[:, :, GONE] -= back
         weighed += back[:, :, None] * self.parameters.return_to
         gone = np.zeros_like(weighed)
         gone[:, :, GONE] = weighed.sum(-1)
-        return np.where((kinds == _LEFT)[:, None], gone, weighed)
+        return np.where((kinds == LEFT)[:, None], gone, weighed)
 
     def again(self, belief: Floats) -> Floats:
         """Return the belief at a later message of a burst, before it is read: stirred, no arrival counted."""
@@ -640,8 +645,8 @@ def run_filter(
     rows of each customer after which the belief is kept (at least 1). ``start`` goes on from where an earlier walk
     stood: belief (K, C, 6) and ``voiced`` (C, 6); a customer's first gap is then the days since that belief.
     """
-    order = np.argsort(-course.counts, kind="stable")
-    starts, counts, kept = course.starts[order], course.counts[order], anchor[order]
+    order = course.longest_first()
+    kept = anchor[order]
     evidence = np.log(likelihood) * np.where(course.opens, 1.0, machine.parameters.turn_weight)[:, None]
     forgotten = np.where(course.threaded, 1 - machine.parameters.turn_memory, 0.0)[:, None]
     lead = None if course.lead is None else course.lead[order]
@@ -650,9 +655,8 @@ def run_filter(
         belief, voiced = start[0][:, order], start[1][order]
     anchored = belief.copy()
     before, after = np.empty_like(likelihood), np.empty_like(likelihood)
-    for step in range(int(counts[0]) if len(counts) else 0):
-        active = int(np.searchsorted(-counts, -step, side="left"))
-        rows = starts[:active] + step
+    for step, rows in enumerate(course.steps()):
+        active = len(rows)
         if step or start is not None:
             leak = voiced[:active] * forgotten[rows]
             belief[:, :active] = _before(machine, belief[:, :active], leak, course, rows)

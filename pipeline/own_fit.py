@@ -13,9 +13,10 @@ import numpy as np
 import pyarrow as pa
 
 from models.labels import DISSERVICES, INTENTS, MOODS
-from pipeline.baselines import Report, averages, compare
+from pipeline.baselines import Report, averages, compare, log_losses
 from pipeline.errors import SettingsError
 from pipeline.fit import fit_for_tracking
+from pipeline.histories import DAY, matrix, numbers
 from pipeline.likelihood import foresee
 from pipeline.mood_model import Floats, Integers, Parameters
 from pipeline.sequences import Sequences, reading_rows
@@ -24,7 +25,6 @@ LEAST_CUSTOMERS: Final = 50
 """How many customers should have been read twice or more."""
 LEAST_STEPS: Final = 200
 """How many messages should follow another of the same customer."""
-_DAY: Final = 86_400_000_000
 
 
 def own_sequences(table: pa.Table, events: pa.Table | None = None) -> list[Sequences]:
@@ -36,8 +36,8 @@ def own_sequences(table: pa.Table, events: pa.Table | None = None) -> list[Seque
     """
     departures = {} if events is None else _departures(events)
     days = _days(table["sent_at"])
-    ratings = np.asarray(table["rating"].cast(pa.float64()).to_numpy(), dtype=np.float64)
-    readings = reading_rows(*(_matrix(table, name, width) for name, width in _WIDTHS.items()))
+    ratings = numbers(table["rating"])
+    readings = reading_rows(*(matrix(table, name, width) for name, width in _WIDTHS.items()))
     names = np.array(table["customer_id"].to_pylist(), dtype=object)
     rated = ~np.isnan(ratings)
     raters = {
@@ -61,15 +61,7 @@ _WIDTHS: Final = {"mood": len(MOODS), "intents": len(INTENTS), "disservices": le
 
 
 def _days(column: pa.ChunkedArray) -> Floats:
-    return np.asarray(column.cast(pa.timestamp("us")).cast(pa.int64()).to_numpy(), dtype=np.float64) / _DAY
-
-
-def _matrix(table: pa.Table, name: str, width: int) -> Floats:
-    column = table[name].combine_chunks()
-    known = np.asarray(column.is_valid().to_numpy(zero_copy_only=False), dtype=bool)
-    matrix = np.full((len(known), width), np.nan)
-    matrix[known] = np.asarray(column.flatten().to_numpy(zero_copy_only=False), dtype=np.float64).reshape(-1, width)
-    return matrix
+    return np.asarray(column.cast(pa.timestamp("us")).cast(pa.int64()).to_numpy(), dtype=np.float64) / DAY
 
 
 def _departures(events: pa.Table) -> dict[str, float]:
@@ -130,9 +122,9 @@ def fit_own(
 
 
 def _score(held_out: Sequences, seen: Sequences, fitted: Parameters, start: Parameters) -> Report:
-    guesses = averages(held_out, seen)
-    default = compare(held_out, foresee(held_out, start), guesses)
-    return compare(held_out, foresee(held_out, fitted), guesses) | {"default_log_loss": default["log_loss"]}
+    default = log_losses(held_out, foresee(held_out, start))[held_out.later].mean()
+    report = compare(held_out, foresee(held_out, fitted), averages(held_out, seen))
+    return report | {"default_log_loss": round(float(default), 4)}
 
 
 def _enough(sets: list[Sequences]) -> None:

@@ -7,7 +7,7 @@ source that fails keeps what had come in, says why and goes on from there the ne
 import re
 import time
 import traceback
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -38,7 +38,7 @@ _RECORDS: Final = 5_000
 """Records that land together: opening the warehouse costs more than a small page."""
 _SECONDS: Final = 30.0
 """What came in waits no longer than this to land."""
-_AT_ONCE: Final = 8
+AT_ONCE: Final = 8
 """Sources that are pulled at a time."""
 _LOCK_SECONDS: Final = 600.0
 _PLACE: Final = re.compile(r"[\w.-]+(?::\d+)?/[\w./{}=-]*")
@@ -210,7 +210,7 @@ def pull(
     def one(source: SourceSettings) -> PullReport:
         return pull_source(entrance, source, since, block, step(source.name))
 
-    with ThreadPoolExecutor(min(_AT_ONCE, max(len(sources), 1))) as pool:
+    with ThreadPoolExecutor(min(AT_ONCE, max(len(sources), 1))) as pool:
         try:
             return list(pool.map(one, sources))
         except KeyboardInterrupt:
@@ -329,9 +329,8 @@ class _Pull:
         return [Gone(message_id=name) for name in missing]
 
     def _finish(self, pull_id: str, report: PullReport) -> None:
-        counts = {
-            name: report.row()[name] for name in ("requests", "read", "landed", "edited", "erased", "quarantined")
-        }
+        row = report.row()
+        counts = {name: row[name] for name in ("requests", "read", "landed", "edited", "erased", "quarantined")}
         with self._entrance.warehouse() as warehouse:
             warehouse.finish_pull(
                 pull_id, report.state, report.error, counts, report.newest, self._client.shape.text(), report.notes
@@ -427,7 +426,7 @@ def try_source(source: SourceSettings, block: BlockReader | None = None, most: i
             page = next(client_of(source).fetch(service, None), None)
     except SourceError as error:
         raise SourceError(_masked(redactor, secrets.mask(str(error)))) from None
-    rows: list[Mapping[str, Any]] = [
+    rows: list[dict[str, Any]] = [
         {
             "time": message.sent_at.isoformat(),
             "customer": redactor.mask(message.customer or "") or None,
@@ -439,4 +438,4 @@ def try_source(source: SourceSettings, block: BlockReader | None = None, most: i
     ]
     if page and page.rejected and not rows:
         raise SourceError(f"{source.name}: no record is a message: {redactor.mask(page.rejected[0].reason)}")
-    return [dict(row) for row in rows]
+    return rows

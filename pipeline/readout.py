@@ -17,7 +17,7 @@ Row = dict[str, Any]
 
 def customers(home: Home, limit: int) -> list[Row]:
     """Return the customers most worth a call first."""
-    return [_customer(row) for row in _rows(home, "read_customers", {"most": limit})]
+    return [_customer(row) for row in rows(home, "read_customers", {"most": limit})]
 
 
 def customer(home: Home, name: str) -> Row:
@@ -27,7 +27,7 @@ def customer(home: Home, name: str) -> Row:
         StoreError: nobody, or more than one, goes by that name.
     """
     kind, value = normalise(name)
-    found = _rows(home, "find_customer", {"name": name, "kind": kind, "value": value, "handle": name.casefold()})
+    found = rows(home, "find_customer", {"name": name, "kind": kind, "value": value, "handle": name.casefold()})
     if len(found) != 1:
         many = f"{len(found)} customers go" if found else "no customer goes"
         raise StoreError(f"{many} by {name!r}; `moodline customers` lists ids")
@@ -35,24 +35,25 @@ def customer(home: Home, name: str) -> Row:
     line = _customer(found[0])
     line["points"] = [
         {"at": _moment(row["at"]), "mood": _named(row["mood"]), "level": row["level"]}
-        for row in _rows(home, "read_points", chosen)
+        for row in rows(home, "read_points", chosen)
     ]
-    line["messages"] = [_message(row) for row in _rows(home, "read_messages", chosen)]
-    line["events"] = [{"at": _moment(row["at"]), "kind": row["kind"]} for row in _rows(home, "read_events", chosen)]
+    line["messages"] = [_message(row) for row in rows(home, "read_messages", chosen)]
+    line["events"] = [{"at": _moment(row["at"]), "kind": row["kind"]} for row in rows(home, "read_events", chosen)]
     line["ledger"] = [
         {"message": row["message_id"], "at": _moment(row["at"]), "item": row["item"], "effect": row["effect"]}
-        for row in _rows(home, "read_ledger", chosen)
+        for row in rows(home, "read_ledger", chosen)
     ]
     return line
 
 
 def alerts(home: Home, every: bool) -> list[Row]:
     """Return alerts, open ones first, the most urgent first."""
-    rows = _rows(home, "read_alerts", {"every": every})
-    return [{name: _moment(v) if name.endswith("_at") else v for name, v in row.items()} for row in rows]
+    found = rows(home, "read_alerts", {"every": every})
+    return [{name: _moment(v) if name.endswith("_at") else v for name, v in row.items()} for row in found]
 
 
-def _rows(home: Home, name: str, values: Mapping[str, object]) -> list[Row]:
+def rows(home: Home, name: str, values: Mapping[str, object]) -> list[Row]:
+    """Return the rows that a named statement finds in the newest snapshot."""
     with Snapshot.open(home) as snapshot:
         result = snapshot.execute(statement(name), values)
         columns = [column[0] for column in result.description]
@@ -81,7 +82,7 @@ def _customer(row: Row) -> Row:
     return {
         "customer": row["customer_id"],
         "name": row["name"],
-        **{name: row.get(name) for name in _FIGURES},  # a snapshot of an older Moodline lacks the later ones
+        **{name: row[name] for name in _FIGURES},
         "mood": _named(row["mood"]),
         "messages": row["messages"],
         "last_message_at": _moment(row["last_message_at"]),

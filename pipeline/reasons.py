@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 
 from models.labels import DISSERVICES
 from pipeline.histories import DAY, Histories
-from pipeline.mood_model import EVENTS, Course, Flags, Floats, Integers
+from pipeline.mood_model import ALIVE, EVENTS, LEFT, Course, Flags, Floats, Integers
 
 ITEMS: Final = (*DISSERVICES, "praise", "mood")
 """What an effect is booked on; ``mood`` where a message names nothing."""
@@ -39,8 +39,6 @@ _EVENT_WORDS: Final = {
     "renewed": "renewal",
     "won_back": "return",
 }
-_LEFT: Final = EVENTS.index("left")
-_ALIVE: Final = ("purchase", "renewed", "won_back")
 _MONTHS: Final = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _REASONS: Final = 4
@@ -192,8 +190,8 @@ def _statements(histories: Histories) -> _Reasons:
 
 def _departures(histories: Histories) -> _Reasons:
     """Return when each customer left who has neither written nor bought, renewed or come back since."""
-    alive = np.isin(histories.events, (-1, *(EVENTS.index(kind) for kind in _ALIVE)))
-    telling = np.flatnonzero(alive | (histories.events == _LEFT))
+    alive = np.isin(histories.events, (-1, *ALIVE))
+    telling = np.flatnonzero(alive | (histories.events == LEFT))
     last = np.diff(histories.codes[telling], append=-1) != 0
     rows = telling[last & ~alive[telling]]
     customer = histories.codes[rows]
@@ -205,7 +203,7 @@ def _departures(histories: Histories) -> _Reasons:
 
 def _events(histories: Histories, effects: Floats) -> _Reasons:
     """Return the other events of the last year that moved a customer, each by itself."""
-    told = (histories.events >= 0) & (histories.events != _LEFT) & (np.abs(effects) >= _WORTH_TELLING)
+    told = (histories.events >= 0) & (histories.events != LEFT) & (np.abs(effects) >= _WORTH_TELLING)
     rows = np.flatnonzero(told)
     age = _age(histories, rows)
     rows, age = rows[age <= _MEMORY], age[age <= _MEMORY]

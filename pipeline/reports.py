@@ -1,9 +1,7 @@
 """What the reports on contacts, the ledger and changes of service take from the newest snapshot; read-only."""
 
-from collections.abc import Mapping
 from dataclasses import asdict
-from datetime import UTC, datetime, timedelta
-from typing import Any
+from datetime import datetime, timedelta
 
 import numpy as np
 
@@ -13,11 +11,11 @@ from pipeline.config import Home
 from pipeline.effect import Effect, effect, parse_filter
 from pipeline.errors import SettingsError
 from pipeline.mood_model import Parameters, risk
+from pipeline.readout import Row, rows
 from pipeline.records import STATES
 from pipeline.store import Snapshot
 from pipeline.warehouse_database import statement
-
-Row = dict[str, Any]
+from pipeline.warehouse_rows import stored
 
 
 def ledger(home: Home, by: str, since: datetime | None = None) -> list[Row]:
@@ -26,8 +24,8 @@ def ledger(home: Home, by: str, since: datetime | None = None) -> list[Row]:
     Raises:
         SettingsError: ``by`` is nothing that totals are told by.
     """
-    values = {"by": contacts.known(by, ledgers.GROUPS), "since": _stored(since)}
-    return [asdict(total) for total in ledgers.totals(_rows(home, "read_ledger_totals", values), by)]
+    values = {"by": contacts.known(by, ledgers.GROUPS), "since": since and stored(since)}
+    return [asdict(total) for total in ledgers.totals(rows(home, "read_ledger_totals", values), by)]
 
 
 def lift(home: Home, by: str) -> list[Row]:
@@ -37,7 +35,7 @@ def lift(home: Home, by: str) -> list[Row]:
         SettingsError: ``by`` is nothing that lifts are told by.
     """
     values = {"by": contacts.known(by, contacts.GROUPS), "gap": contacts.CONTACT_GAP}
-    return [asdict(found) for found in contacts.lifts(_rows(home, "read_lifts", values))]
+    return [asdict(found) for found in contacts.lifts(rows(home, "read_lifts", values))]
 
 
 def gap(home: Home, by: str) -> list[Row]:
@@ -46,8 +44,8 @@ def gap(home: Home, by: str) -> list[Row]:
     Raises:
         SettingsError: ``by`` is nothing that gaps are told by.
     """
-    rows = _rows(home, "read_gaps", {"by": contacts.known(by, contacts.SIDES)})
-    return [asdict(found) for found in contacts.gaps(rows)]
+    values = {"by": contacts.known(by, contacts.SIDES)}
+    return [asdict(found) for found in contacts.gaps(rows(home, "read_gaps", values))]
 
 
 def change(home: Home, since: datetime, days: int, where: str, control: str | None = None) -> Effect:
@@ -62,20 +60,9 @@ def change(home: Home, since: datetime, days: int, where: str, control: str | No
     risks = risk(Parameters.serving(home.mood_model), np.eye(len(STATES)), 90).tolist()
     try:
         window = timedelta(days=days)
-        values = {"risks": risks, "begin": _stored(since - window), "until": _stored(since + window)}
+        values = {"risks": risks, "begin": stored(since - window), "until": stored(since + window)}
     except OverflowError as error:
         raise SettingsError(f"--since {since:%Y-%m-%d} --days {days}: no calendar reaches that far") from error
     with Snapshot.open(home) as snapshot:
         messages = snapshot.execute(statement("read_outcomes"), values).to_arrow_table()
     return effect(messages, since, days, chosen, others)
-
-
-def _stored(moment: datetime | None) -> datetime | None:
-    return None if moment is None else moment.astimezone(UTC).replace(tzinfo=None)
-
-
-def _rows(home: Home, name: str, values: Mapping[str, object]) -> list[Row]:
-    with Snapshot.open(home) as snapshot:
-        result = snapshot.execute(statement(name), values)
-        columns = [column[0] for column in result.description]
-        return [dict(zip(columns, row, strict=True)) for row in result.fetchall()]

@@ -140,7 +140,7 @@ def at_end(parameters: Parameters, world: Simulated) -> Floats:
     """Return (C, 6), where the filter believes each customer to stand at ``world.end``."""
     walk = Walk(world.sequences, parameters)
     belief = walk.beliefs(walk.pieces(parameters))
-    last = walk.course.starts + walk.course.counts - 1
+    last = walk.course.ends
     return states_of(MoodFilter(parameters).silence(belief[:, last], world.end - world.sequences.days[last]))
 
 

@@ -284,14 +284,11 @@ class Warehouse:
 
     def stored_messages(self, source: str | None, size: int = 4096) -> Iterator[dict[str, Any]]:
         """Yield the stored messages (masked), of one source or of all, in the order of source, time and id."""
-        result = self._database.stream("list_messages", {"source": source})
-        try:
+        with closing(self._database.stream("list_messages", {"source": source})) as result:
             columns = [column[0] for column in result.description]
             while chunk := result.fetchmany(size):
                 for row in chunk:
                     yield dict(zip(columns, row, strict=True))
-        finally:
-            result.close()
 
     # --- customers ---------------------------------------------------------------------------------------------
 
@@ -394,7 +391,7 @@ class Warehouse:
         Times are timestamps in UTC without a zone. Only the customer's own messages; one without text has nulls for
         its reading. ``as_of`` is until when the customer's sources were heard, ``value`` null where unknown.
         """
-        with self._database.incoming(incoming_chosen=_chosen(customer_ids)):
+        with self._database.incoming(incoming_chosen=rows.chosen_table(customer_ids)):
             return self._database.run("find_histories", {"version": version}).to_arrow_table()
 
     def events(self, customer_ids: Iterable[str] | pa.Array) -> pa.Table:
@@ -404,7 +401,7 @@ class Warehouse:
         records. All of them, also those after the customer's ``as_of``.
         """
         given = isinstance(customer_ids, pa.Array)
-        chosen = pa.table({"customer_id": customer_ids}) if given else _chosen(customer_ids)
+        chosen = pa.table({"customer_id": customer_ids}) if given else rows.chosen_table(customer_ids)
         with self._database.incoming(incoming_chosen=chosen):
             return self._database.run("find_events").to_arrow_table()
 
@@ -413,7 +410,7 @@ class Warehouse:
 
         The warehouse is read once, however many parts there are; moods may be replaced meanwhile.
         """
-        chosen = {"incoming_chosen": _chosen(customer_ids)}
+        chosen = {"incoming_chosen": rows.chosen_table(customer_ids)}
         with closing(self._database.stream("find_histories", {"version": version}, **chosen)) as result:
             rest: pa.Table | None = None
             for batch in result.to_arrow_reader(rows_at_once):
@@ -476,12 +473,12 @@ class Warehouse:
 
     def effects(self, customer_ids: Iterable[str], days: int) -> list[MessageEffect]:
         """Return what the messages of some customers did in the last ``days`` days of their lines."""
-        with self._database.incoming(incoming_chosen=_chosen(customer_ids)):
+        with self._database.incoming(incoming_chosen=rows.chosen_table(customer_ids)):
             return [rows.effect_of(row) for row in self._database.rows("find_effects", {"days": days})]
 
     def names(self, customer_ids: Iterable[str]) -> dict[str, str]:
         """Return how each of some customers is called on screen; those without an alias are left out."""
-        with self._database.incoming(incoming_chosen=_chosen(customer_ids)):
+        with self._database.incoming(incoming_chosen=rows.chosen_table(customer_ids)):
             return dict(self._database.rows("find_names"))
 
     def alerts(self) -> list[Alert]:
@@ -626,10 +623,6 @@ class Warehouse:
     def _bump(self, changes: int) -> None:
         if changes:
             self._database.run("raise_revision")
-
-
-def _chosen(customer_ids: Iterable[str]) -> pa.Table:
-    return rows.text_table(("customer_id",), ((customer,) for customer in dict.fromkeys(customer_ids)))
 
 
 def _check_line(moods: pa.Table, points: pa.Table, ledger: pa.Table) -> str:

@@ -12,7 +12,7 @@ Purchases, refunds and outcomes move a customer's line between two messages; poi
 Who never wrote has no line.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -112,6 +112,8 @@ class _Followed:
     lower_30d: Floats
     trial: Floats
     """C, days of probation that are left at ``as_of``."""
+    risk_90d: Floats
+    """C, of having left within 90 days from ``as_of``."""
 
 
 def track(histories: Histories, parameters: Parameters, version: str, default_value: float = DEFAULT_VALUE) -> Tracked:
@@ -158,7 +160,7 @@ def _follow(histories: Histories, machine: MoodFilter, walk: Walk) -> _Followed:
     passed = np.where(course.counts > early, 0.0, np.minimum(waited, quiet))
     rest = np.clip(trial - passed, 0.0, quiet - passed)
     joint = labels.silence(joint, quiet - passed, rest)
-    now = _rounded(states_of(joint))
+    now, ahead = _rounded(states_of(joint)), np.maximum(trial - quiet, 0.0)
     short, days = _last_week(first, second, recent, week > early), _waited(histories, course, week, SHORT_WINDOW)
     seven = machine.silence(short, days, _tried(course, np.maximum(week, 1), days))
     levels = level_of(states_of(joint))
@@ -168,7 +170,8 @@ def _follow(histories: Histories, machine: MoodFilter, walk: Walk) -> _Followed:
         slope_7d=_rounded(levels - level_of(states_of(seven))),
         slope_30d=_rounded(levels - level_of(states_of(then))),
         lower_30d=_rounded(np.triu(then_and_now(joint), 1).sum((1, 2))),
-        trial=np.maximum(trial - quiet, 0.0),
+        trial=ahead,
+        risk_90d=risk(machine.parameters, now, 90, ahead),
     )
 
 
@@ -204,7 +207,7 @@ def _tried(course: Course, done: Integers, days: Floats) -> Floats:
 
 
 def _quiet(histories: Histories, course: Course) -> Floats:
-    last = histories.sent_at[course.starts + course.counts - 1]
+    last = histories.sent_at[course.ends]
     return np.asarray(np.maximum((histories.as_of - last) / DAY, 0.0))
 
 
@@ -235,36 +238,15 @@ def _rows(course: Course, early: Integers, first: Filtered, second: Filtered) ->
 # ---- figures of a customer ----------------------------------------------------------------------------------------
 
 
-_MOOD_COLUMNS: Final = (
-    "customer_id",
-    "version",
-    "as_of",
-    "mood",
-    "stage",
-    "level",
-    "slope_30d",
-    "risk_30d",
-    "risk_90d",
-    "days_left",
-    "value_at_risk",
-    "messages",
-    "last_message_at",
-    "reasons",
-    "slope_7d",
-    "lower_30d",
-    "level_low",
-    "level_high",
-    "saveable",
-    "drivers",
-)
+_MOOD_COLUMNS: Final = tuple(column.name for column in fields(CustomerMood))
 
 
 def _moods(
     histories: Histories, machine: MoodFilter, walk: Walk, followed: _Followed, booked: Booked
 ) -> dict[str, pa.Array]:
     parameters, course, now, trial = machine.parameters, walk.course, followed.now, followed.trial
-    ends, levels = course.starts + course.counts - 1, level_of(now)
-    stages, risk_90d = stages_of(followed.after, course, now), risk(parameters, now, 90, trial)
+    ends, levels = course.ends, level_of(now)
+    stages, risk_90d = stages_of(followed.after, course, now), followed.risk_90d
     effects = level_of(followed.after) - level_of(followed.before)
     troubled = (stages >= _UNSURE) | (followed.slope_30d <= _TROUBLED_SLOPE) | (risk_90d >= _TROUBLED_RISK)
     saveable = now[:, GONE] < TOO_LATE
@@ -307,7 +289,7 @@ def stages_of(after: Floats, course: Course, now: Floats) -> Integers:
         clear = np.abs(mass - 0.5) > MARGIN
         clear[course.starts] = True
         held = np.maximum.accumulate(np.where(clear, np.arange(len(mass)), 0)) if len(mass) else customer
-        last = held[course.starts + course.counts - 1]
+        last = held[course.ends]
         present = beyond_now[:, border]
         worse += np.where(np.abs(present - 0.5) > MARGIN, present, mass[last]) > 0.5
     return worse
@@ -323,9 +305,7 @@ def _avoidable(parameters: Parameters, followed: _Followed) -> Floats:
     now, trial = followed.now, followed.trial
     content = np.tile(np.eye(len(STATES))[STATES.index("content")], (len(now), 1))
     gone = now[:, GONE]
-    return np.maximum(
-        risk(parameters, now, 90, trial) - gone - (1.0 - gone) * risk(parameters, content, 90, trial), 0.0
-    )
+    return np.maximum(followed.risk_90d - gone - (1.0 - gone) * risk(parameters, content, 90, trial), 0.0)
 
 
 # ---- the ledger ---------------------------------------------------------------------------------------------------
@@ -362,8 +342,7 @@ def _standing(histories: Histories, parameters: Parameters, course: Course, foll
     since, and by the stir of each contact since. What was said later does not count.
     """
     opened = np.cumsum(course.opens)
-    ends = course.starts + course.counts - 1
-    later = opened[ends][histories.codes] - opened
+    later: Integers = opened[course.ends][histories.codes] - opened
     days = (histories.as_of[histories.codes] - histories.sent_at) / DAY + later * parameters.contact_days
     roots, vectors = np.linalg.eig(parameters.generator)
     weights = np.linalg.solve(vectors, np.asarray(LEVELS)).real

@@ -9,12 +9,9 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
 
 from pipeline.histories import DAY, Histories
 from pipeline.mood_model import (
-    CHANNELS,
     SALE,
     Course,
     Filtered,
@@ -49,7 +46,7 @@ class Walk:
         labelled = histories.says_leave
         usual = np.where(labelled, 1.0, parameters.leave_usual)
         voiced = np.where(np.isnan(histories.leaving), usual, histories.leaving)
-        likelihood = message_evidence(parameters, histories.mood, histories.rating, voiced, _channels(histories))
+        likelihood = message_evidence(parameters, histories.mood, histories.rating, voiced, histories.channels)
         sold, days = _sold(histories), histories.sent_at / DAY
         course = Course.of(histories.codes, days, histories.threads, parameters, histories.events, sold)
         course = replace(course, lead=_lead(histories, course, parameters))
@@ -108,17 +105,10 @@ def _lead(histories: Histories, course: Course, parameters: Parameters) -> Float
         return None
     customers, codes = np.unique(earlier.codes, return_inverse=True)
     happened = Course.of(codes, earlier.at / DAY, np.full(len(codes), -1), parameters, earlier.kinds)
-    ends = happened.starts + happened.counts - 1
     lead = np.ones((len(histories.as_of), len(STATES)))
-    until = (histories.sent_at[course.starts[customers]] - earlier.at[ends]) / DAY
+    until = (histories.sent_at[course.starts[customers]] - earlier.at[happened.ends]) / DAY
     lead[customers] = lead_evidence(parameters, happened, until)
     return lead
-
-
-def _channels(histories: Histories) -> Integers:
-    """Return the place of each message's channel in ``CHANNELS``, -1 where it is none of them."""
-    places = pc.index_in(histories.channels, pa.array(CHANNELS, histories.channels.type)).fill_null(-1)
-    return np.asarray(places.to_numpy(zero_copy_only=False), dtype=np.int64)
 
 
 def spread(starts: Integers, counts: Integers) -> Integers:

@@ -33,19 +33,21 @@ class IdentityStore:
     def names(self, profiles: Iterable[str]) -> dict[str, list[str]]:
         """Return the names of some profiles; those without are left out."""
         found: dict[str, list[str]] = {}
-        with self._database.incoming(incoming_chosen=chosen(profiles)):
+        with self._database.incoming(incoming_chosen=rows.chosen_table(profiles)):
             for profile, name in self._database.rows("find_profile_names"):
                 found.setdefault(profile, []).append(name)
         return found
 
     def recorded(self, profiles: Iterable[str]) -> set[str]:
         """Return those of some profiles that the company's own records list."""
-        with self._database.incoming(incoming_chosen=chosen(profiles)):
+        with self._database.incoming(incoming_chosen=rows.chosen_table(profiles)):
             return {profile for (profile,) in self._database.rows("find_recorded")}
 
     def people(self) -> list[Person]:
         """Return every customer who goes by a name or address, for suggestions."""
-        return [Person(name, *(tuple(found or ()) for found in more)) for name, *more in self._rows("find_people")]
+        return [
+            Person(name, *(tuple(found or ()) for found in more)) for name, *more in self._database.rows("find_people")
+        ]
 
     def find(self, name: str) -> str:
         """Return the customer who goes by an id (a former one too), name, handle, e-mail or phone.
@@ -63,7 +65,7 @@ class IdentityStore:
 
     def profiles(self, customers: Iterable[str]) -> list[str]:
         """Return the profiles that make up some customers."""
-        with self._database.incoming(incoming_chosen=chosen(customers)):
+        with self._database.incoming(incoming_chosen=rows.chosen_table(customers)):
             return [profile for (profile,) in self._database.rows("find_profiles")]
 
     def written(self, customer: str, messages: Iterable[str], threads: Iterable[str]) -> dict[str, str]:
@@ -83,7 +85,9 @@ class IdentityStore:
 
     def merged(self, most: int | None = None) -> list[tuple[str, str, list[dict[str, str]]]]:
         """Return (customer, profile, aliases) of customers made of several profiles; at most ``most`` customers."""
-        return [(c, profile, aliases or []) for c, profile, aliases in self._rows("find_merged", {"most": most})]
+        return [
+            (c, profile, aliases or []) for c, profile, aliases in self._database.rows("find_merged", {"most": most})
+        ]
 
     # --- decisions ---------------------------------------------------------------------------------------------
 
@@ -91,32 +95,33 @@ class IdentityStore:
         """Return the whole log, in its order."""
         return [_decision_of(row) for row in self._database.rows("find_decisions")]
 
-    def decide(self, made: Sequence[Decision], new_profiles: Collection[str] = ()) -> set[str]:
-        """Append decisions, and make the customers what the log now says; return whose moods are to be tracked again.
+    def decide(
+        self, made: Sequence[Decision], new_profiles: Collection[str] = (), log: Sequence[Decision] | None = None
+    ) -> None:
+        """Append decisions, and make the customers what the log now says; those who change are tracked again.
 
         Calling it without a decision brings the tables up to date, which they are unless the company's records grew.
+        ``log`` is what :meth:`decisions` has just returned, where the caller has it.
         """
-        log = [*self.decisions(), *made]
+        log = [*(self.decisions() if log is None else log), *made]
         identities = Identities.of(log)
         linked = [profile for pair in identities.links for profile in pair]
         links = identities.customers(self.recorded(linked))
         with self._database.transaction(
             incoming_decision=_decision_table(made),
             incoming_effect=_effect_table(made),
-            incoming_profile=chosen(new_profiles),
+            incoming_profile=rows.chosen_table(new_profiles),
             incoming_link=rows.text_table(("profile", "customer_id"), links.items()),
             incoming_move=_move_table(identities),
         ):
             for name in ("add_decisions", "add_effects", "add_profiles") if made else ():
                 self._database.run(name)
-            touched = self._apply(identities, links)
-            if touched:
+            if self._apply(identities, links):
                 self._database.run("raise_revision")
-        return touched
 
-    def _apply(self, identities: Identities, links: Mapping[str, str]) -> set[str]:
-        """Bring the tables of links and moves up to date; return the customers whose messages changed."""
-        old_links, old_moves = dict(self._rows("find_links")), dict(self._rows("find_moved"))
+    def _apply(self, identities: Identities, links: Mapping[str, str]) -> bool:
+        """Bring the tables of links and moves up to date; tell whether anybody's messages changed."""
+        old_links, old_moves = dict(self._database.rows("find_links")), dict(self._database.rows("find_moved"))
         moves = {what: effect.first for what, effect in identities.moves.items()}
         owners = {what: effect.second for what, effect in identities.moves.items()}
         changed = {profile for profile, customer in links.items() ^ old_links.items()}
@@ -124,21 +129,21 @@ class IdentityStore:
         gone = [what for what in old_moves if what not in moves]
         changed |= set(self._owners(gone))
         if not changed:
-            return set()
+            return False
         for name in ("links", "moved_messages", "moved_threads"):
             self._database.run(f"delete_{name}")
             self._database.run(f"save_{name}")
         maps: tuple[Mapping[str, str], ...] = (links, old_links, {})
         touched = {known.get(who, who) for who in changed for known in maps}
         self._forget_moods(touched)
-        return touched
+        return True
 
     def _owners(self, gone: Sequence[str]) -> list[str]:
         with self._database.incoming(incoming_gone_move=rows.text_table(("moved",), ((what,) for what in gone))):
             return [owner for (owner,) in self._database.rows("find_owners")]
 
     def _forget_moods(self, customers: Iterable[str]) -> None:
-        with self._database.incoming(incoming_chosen=chosen(customers)):
+        with self._database.incoming(incoming_chosen=rows.chosen_table(customers)):
             self._database.run("stage_touched")
         for name in ("moods", "points", "ledger"):
             self._database.run(f"delete_{name}")
@@ -161,7 +166,7 @@ class IdentityStore:
 
     def aliases(self, profiles: Iterable[str]) -> list[tuple[AliasKind, str]]:
         """Return all that some profiles go by."""
-        with self._database.incoming(incoming_chosen=chosen(profiles)):
+        with self._database.incoming(incoming_chosen=rows.chosen_table(profiles)):
             return self._database.rows("find_aliases")
 
     def forget(self, profiles: Iterable[str], pseudonyms: Iterable[str]) -> int:
@@ -170,7 +175,10 @@ class IdentityStore:
         ``pseudonyms`` are what else their aliases would make: no alias of any of them is ever stored again.
         """
         profiles = list(profiles)
-        tables = {"incoming_chosen": chosen(profiles), "incoming_forgotten": chosen([*profiles, *pseudonyms])}
+        tables = {
+            "incoming_chosen": rows.chosen_table(profiles),
+            "incoming_forgotten": rows.chosen_table([*profiles, *pseudonyms]),
+        }
         with self._database.transaction(**tables):
             self._database.run("add_forgotten", {"now": now()})
             changes = self._database.change("delete_aliases") + self._database.change("delete_quarantined")
@@ -184,18 +192,10 @@ class IdentityStore:
                 self._database.run("note_erasure")
         return erased
 
-    def _rows(self, name: str, values: Mapping[str, object] | None = None) -> list[tuple[Any, ...]]:
-        return self._database.rows(name, values)
-
-
-def chosen(names: Iterable[str]) -> pa.Table:
-    """Return ids as a table of one column, each once."""
-    return rows.text_table(("customer_id",), ((name,) for name in dict.fromkeys(names)))
-
 
 def _decision_of(row: Sequence[Any]) -> Decision:
     decision_id, decided_at, decided_by, verb, undoes, effects = row
-    made = tuple(Effect(*(effect.values() if isinstance(effect, dict) else effect)) for effect in effects or ())
+    made = tuple(Effect(*effect) for effect in effects or ())
     return Decision(decision_id, rows.aware(decided_at), decided_by, verb, made, undoes)
 
 

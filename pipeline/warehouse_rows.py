@@ -230,6 +230,11 @@ def text_table(names: Sequence[str], rows: Iterable[Sequence[Any]], types: _Colu
     return pa.table({name: _column(values, kinds[name]) for name, values in zip(names, columns, strict=True)})
 
 
+def chosen_table(customer_ids: Iterable[str]) -> pa.Table:
+    """Return ids as a table of one column, each once."""
+    return text_table(("customer_id",), ((customer,) for customer in dict.fromkeys(customer_ids)))
+
+
 def aware(time: datetime) -> datetime:
     """Return a stored time with its zone, UTC."""
     return time.replace(tzinfo=UTC)

@@ -153,6 +153,11 @@ class Sweep:
         return _moment(self.first) if self.first else self.begins
 
 
+def heard_by(clock: datetime) -> datetime:
+    """Return until when a source was heard by a pull that began at ``clock`` and was complete: the last whole hour."""
+    return clock.replace(minute=0, second=0, microsecond=0)
+
+
 def _iso(when: datetime) -> str:
     return when.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 

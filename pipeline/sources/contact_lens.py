@@ -23,11 +23,11 @@ from pydantic import Field
 from pipeline.errors import SourceError
 from pipeline.records import RejectedRecord
 from pipeline.sources import files
-from pipeline.sources.client import Fetched, Sweep
+from pipeline.sources.client import Fetched, Sweep, heard_by
 from pipeline.sources.drift import Shape
 from pipeline.sources.http import Service
 from pipeline.sources.settings import Duration, SourceSettings
-from pipeline.sources.spec import FileSpec, shorten
+from pipeline.sources.spec import Batch, FileSpec, shorten
 from pipeline.sources.transcripts import INDEX
 
 _AT_ONCE: Final = 50
@@ -74,8 +74,7 @@ class ContactLensClient:
             # in the order of writing, what has been read is a time, not a page
             reached = replace(sweep, since=sweep.high, token=None)
             yield replace(page, position=reached.text(), newest=chunk[-1].mtime, total=len(found))
-        heard = started.replace(minute=0, second=0, microsecond=0)
-        yield Fetched([], [], sweep.ended(started).text(), complete=True, heard_until=heard)
+        yield Fetched([], [], sweep.ended(started).text(), complete=True, heard_until=heard_by(started))
 
     def _files(self, begin: datetime | None) -> tuple[fs.FileSystem, list[fs.FileInfo]]:
         path = self._settings.path
@@ -95,13 +94,9 @@ class ContactLensClient:
         return system, sorted(new, key=lambda info: (info.mtime, info.path))
 
     def _read(self, system: fs.FileSystem, chunk: list[fs.FileInfo]) -> Fetched:
-        page = Fetched([], [], "")
-        for info in chunk:
-            for part in self._one(system, info):
-                page = replace(
-                    page, messages=[*page.messages, *part.messages], rejected=[*page.rejected, *part.rejected]
-                )
-        return page
+        parts = [part for info in chunk for part in self._one(system, info)]
+        messages = [message for part in parts for message in part.messages]
+        return Fetched(messages, [record for part in parts for record in part.rejected], "")
 
     def _spec_of(self, name: str) -> FileSpec:
         """Return how a file is read: a time of its own in its name is when the call began."""
@@ -112,7 +107,7 @@ class ContactLensClient:
         time = f"{year}-{month}-{day}T{hour}:{minute}:{second}Z"
         return replace(self.spec, constants={"time": time, **self.spec.constants})
 
-    def _one(self, system: fs.FileSystem, info: fs.FileInfo) -> Iterator[Fetched]:
+    def _one(self, system: fs.FileSystem, info: fs.FileInfo) -> Iterator[Batch]:
         """Read one file; one that cannot be read is a bad record and stops nothing."""
         with tempfile.TemporaryDirectory() as folder:
             copy = Path(folder) / info.base_name
@@ -123,11 +118,11 @@ class ContactLensClient:
                 for batch in files.read(copy, self._spec_of(info.base_name)):
                     for message in batch.messages:
                         self.shape.add({"role": message.role, "text": message.text, "id": message.native_id or ""}, ())
-                    yield Fetched(batch.messages, batch.rejected, "")
+                    yield batch
             except (SourceError, OSError) as error:
                 reason = shorten(str(error), 300)
                 rejected = RejectedRecord(self.spec.source, self.spec.channel, info.base_name, 0, reason, {})
-                yield Fetched([], [rejected], "")
+                yield Batch([], [rejected], "")
 
 
 def _has_twin(info: fs.FileInfo, names: set[str]) -> bool:

@@ -14,7 +14,6 @@ from pipeline.sources.rest import Recipe
 from pipeline.sources.settings import CursorPages, Duration, ServiceSettings, Since, Text
 from pipeline.sources.spec import FileSpec
 
-SCOPE: Final = "https://www.googleapis.com/auth/business.manage"
 PACES: Final = {"/reviews": Pace(300)}
 """How often Google lets its Business Profile APIs be asked."""
 _STARS: Final = {"ONE": 1, "TWO": 2, "THREE": 3, "FOUR": 4, "FIVE": 5}

@@ -88,7 +88,7 @@ class Answer:
     @property
     def clock(self) -> datetime | None:
         """What time it is (UTC) by the service's own clock, or None where it does not say."""
-        return _date(self.headers["date"]) if "date" in self.headers else None
+        return _told_clock(self.headers)
 
 
 @dataclass(frozen=True, slots=True)
@@ -361,8 +361,11 @@ def _seconds_until(value: str | None, headers: httpx.Headers) -> float | None:
 
 
 def _clock(headers: httpx.Headers) -> datetime:
-    told = _date(headers["date"]) if "date" in headers else None
-    return told or datetime.now(UTC)
+    return _told_clock(headers) or datetime.now(UTC)
+
+
+def _told_clock(headers: httpx.Headers) -> datetime | None:
+    return _date(headers["date"]) if "date" in headers else None
 
 
 def _date(value: str) -> datetime | None:

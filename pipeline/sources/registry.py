@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any, Final
 
 from pipeline.errors import SettingsError
-from pipeline.records import Channel
 from pipeline.sources import (
     app_store,
     bluesky,
@@ -37,8 +36,6 @@ class Kind:
     provider announces, by part of the address.
     """
 
-    about: str
-    channel: Channel | None
     settings: type[Any]
     client: Callable[[Any], Client]
     example: Mapping[str, Any] = field(default_factory=dict)
@@ -51,15 +48,11 @@ def _by_recipe(recipe: Callable[[Any], rest.Recipe]) -> Callable[[Any], Client]:
 
 KINDS: Final[Mapping[str, Kind]] = {
     "app_store": Kind(
-        "Apple App Store reviews",
-        "review",
         app_store.AppStoreSettings,
         _by_recipe(app_store.recipe),
         {"app_id": "389801252", "country": "us"},
     ),
     "google_play": Kind(
-        "Google Play reviews",
-        "review",
         google_play.GooglePlaySettings,
         _by_recipe(google_play.recipe),
         {
@@ -69,8 +62,6 @@ KINDS: Final[Mapping[str, Kind]] = {
         google_play.PACES,
     ),
     "trustpilot": Kind(
-        "Trustpilot reviews",
-        "review",
         trustpilot.TrustpilotSettings,
         _by_recipe(trustpilot.recipe),
         {
@@ -80,8 +71,6 @@ KINDS: Final[Mapping[str, Kind]] = {
         trustpilot.PACES,
     ),
     "google_business": Kind(
-        "Google Business Profile reviews",
-        "review",
         google_business.GoogleBusinessSettings,
         _by_recipe(google_business.recipe),
         {
@@ -98,15 +87,11 @@ KINDS: Final[Mapping[str, Kind]] = {
         google_business.PACES,
     ),
     "x": Kind(
-        "X (Twitter) posts",
-        "tweet",
         x.XSettings,
         _by_recipe(x.recipe),
         {"query": "@fernhollow -is:retweet", "auth": {"type": "bearer", "token_env": "X_TOKEN"}},
     ),
     "bluesky": Kind(
-        "Bluesky posts",
-        "tweet",
         bluesky.BlueskySettings,
         _by_recipe(bluesky.recipe),
         {
@@ -120,8 +105,6 @@ KINDS: Final[Mapping[str, Kind]] = {
         },
     ),
     "mastodon": Kind(
-        "Mastodon posts",
-        "tweet",
         mastodon.MastodonSettings,
         _by_recipe(mastodon.recipe),
         {
@@ -131,8 +114,6 @@ KINDS: Final[Mapping[str, Kind]] = {
         },
     ),
     "zendesk": Kind(
-        "Zendesk tickets",
-        "transcript",
         zendesk.ZendeskSettings,
         _by_recipe(zendesk.recipe),
         {
@@ -147,15 +128,11 @@ KINDS: Final[Mapping[str, Kind]] = {
         zendesk.PACES,
     ),
     "intercom": Kind(
-        "Intercom conversations",
-        "transcript",
         intercom.IntercomSettings,
         _by_recipe(intercom.recipe),
         {"auth": {"type": "bearer", "token_env": "INTERCOM_TOKEN"}},
     ),
     "freshdesk": Kind(
-        "Freshdesk tickets",
-        "transcript",
         freshdesk.FreshdeskSettings,
         _by_recipe(freshdesk.recipe),
         {
@@ -164,15 +141,11 @@ KINDS: Final[Mapping[str, Kind]] = {
         },
     ),
     "contact_lens": Kind(
-        "Amazon Connect Contact Lens files",
-        "transcript",
         ContactLensSettings,
         ContactLensClient,
         {"path": "s3://BUCKET/Analysis/Voice"},
     ),
     "rest": Kind(
-        "any service that speaks JSON over HTTP",
-        None,
         RestSettings,
         _by_recipe(rest.recipe),
         {

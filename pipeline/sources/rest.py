@@ -16,7 +16,7 @@ import httpx
 
 from pipeline.errors import SourceError
 from pipeline.records import Gone, IncomingMessage, RejectedRecord, Role
-from pipeline.sources.client import Fetched, Stretch, Sweep
+from pipeline.sources.client import Fetched, Stretch, Sweep, heard_by
 from pipeline.sources.content import cleaned
 from pipeline.sources.drift import Shape
 from pipeline.sources.http import Answer, Refused, Request, Service, place_of
@@ -293,9 +293,8 @@ class RestClient:
         return bool(ordered and sweep.begins and page.newest and page.newest < sweep.begins)
 
     def _last(self, page: "_Page", sweep: Sweep, started: datetime, oldest: datetime | None) -> Fetched:
-        heard = started.replace(minute=0, second=0, microsecond=0)
         last = page.fetched(sweep.ended(started).text())
-        return replace(last, complete=True, heard_until=heard, reread=self._reread(sweep, started, oldest))
+        return replace(last, complete=True, heard_until=heard_by(started), reread=self._reread(sweep, started, oldest))
 
     def _reread(self, sweep: Sweep, started: datetime, oldest: datetime | None) -> Stretch | None:
         """Return the stretch that was read whole; not from before the oldest that came: lists have limits of length."""

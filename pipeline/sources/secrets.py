@@ -37,14 +37,14 @@ class Secrets:
         Raises:
             SettingsError: neither is named, or what is named is empty or missing.
         """
-        value = self.optional(variable, block)
+        value = self._optional(variable, block)
         if value is None:
             named = [f"{variable} in the environment"] * bool(variable) + [f"Prefect block {block}"] * bool(block)
             wanted = f"set {' or '.join(named)}" if named else f"name it: auth.{what}_env or auth.{what}_block"
             raise SettingsError(f"source {self._source!r}: the secret {what} is missing; {wanted}")
         return value
 
-    def optional(self, variable: str | None, block: str | None) -> str | None:
+    def _optional(self, variable: str | None, block: str | None) -> str | None:
         """Return the secret, or None where there is none."""
         value = self._environment.get(variable) if variable else None
         if not value and block and self._block is not None:

@@ -12,13 +12,17 @@ import urllib.error
 import urllib.request
 from collections import Counter
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 from standin.cases import REST, stand_in
 from standin.providers import SECRET
 
-from pipeline.config import REPOSITORY, Home, Settings
+from pipeline.config import REPOSITORY, Home, Settings, load_settings
+from pipeline.records import IncomingMessage
+from pipeline.sources.spec import Batch, FileSpec
+from pipeline.steps import Lander
 from pipeline.store import Snapshot, Warehouse, snapshot_path
 
 pytestmark = [
@@ -52,6 +56,7 @@ bob@example.com,2026-02-04T10:00:00Z,1,"I have called four times, always a robot
 bob@example.com,2026-02-06T10:00:00Z,1,Absolutely disgusting. You lied to me again. I will never buy from you again!
 """
 MESSAGES = 9
+CY = "cy@example.com"
 
 
 @pytest.fixture
@@ -194,6 +199,23 @@ def test_a_live_source_is_one_task_and_what_is_wrong_with_it_is_in_the_report(fl
     assert "wr0ng" not in str(pulled)
 
 
+def test_who_came_in_by_a_live_source_is_matched_before_anybody_is_followed(flows, home):
+    from prefect.logging import disable_run_logger
+
+    said = IncomingMessage(
+        "desk", "transcript", "Still nothing!", datetime(2026, 1, 29, tzinfo=UTC), "17", known_as=(("email", CY),)
+    )
+    with disable_run_logger():
+        flows.pull.fn(home)
+        with Warehouse.open(home) as warehouse:
+            lander = Lander.of(warehouse, load_settings(home))
+            lander.land(FileSpec("desk", "transcript"), "rest", Batch([said], [], "1"))
+        flows.score.fn(home)
+        assert flows.track.fn(home) == 4
+    with Warehouse.open(home) as warehouse:
+        assert warehouse.mood(warehouse.identities.find(CY)).messages == 4
+
+
 def test_each_task_leaves_the_warehouse_free(flows, home):
     from prefect.logging import disable_run_logger
 
@@ -296,7 +318,7 @@ def check_secrets(api, *secrets):
     """Nothing that Prefect keeps names a receiver, or a customer otherwise than by the pseudonym."""
     kept = json.dumps([ask(f"{api}/{what}/filter", {}) for what in ("logs", "artifacts", "flow_runs", "task_runs")])
     assert "new messages" in kept
-    for secret in ("hush-hush", "example.com", "7946", *secrets):
+    for secret in ("hush-hush", "example.com", "7946 0958", "79460958", *secrets):
         assert secret not in kept
 
 
