@@ -2,8 +2,9 @@
 
 import importlib
 import importlib.util
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Final, cast
+from typing import Any, Final, cast
 
 import torch
 from safetensors.torch import load_file
@@ -25,6 +26,7 @@ HEADS: Final = {
 }
 LABELS: Final = sum(HEADS.values())
 
+_UNITS: Final = "encoder.encoder.layer.0.intermediate.dense.bias"
 _WORD_TABLE: Final = "encoder.embeddings.word_embeddings.weight"
 _WORDS_FOR_TOKEN: Final = {
     "<EMAIL>": "email",
@@ -82,6 +84,24 @@ def encoder_folder(name: str) -> str:
     return str(folders[0])
 
 
+def layers_of(network: MoodNetwork) -> Any:  # noqa: ANN401
+    """Return the encoder's layers, lowest first."""
+    return cast(Any, network.encoder).encoder.layer
+
+
+def width_of(weights: Mapping[str, Tensor]) -> int:
+    """Return how many units the feed-forward parts have to which these weights belong."""
+    return len(weights[_UNITS])
+
+
+def set_width(network: MoodNetwork, wide: int) -> None:
+    """Give every feed-forward part so many units, without a meaning yet, if it has another number."""
+    for layer in layers_of(network):
+        units, width = layer.intermediate.dense.weight.shape
+        if units != wide:
+            layer.intermediate.dense, layer.output.dense = nn.Linear(width, wide), nn.Linear(wide, width)
+
+
 def build(encoder: str, dropout: float, start: str = "") -> MoodNetwork:
     """Load the pretrained encoder, give the added tokens a meaning, freeze the word table, add heads.
 
@@ -107,6 +127,7 @@ def build(encoder: str, dropout: float, start: str = "") -> MoodNetwork:
     if start:
         weights = load_file(start)
         weights.pop(_WORD_TABLE, None)
+        set_width(network, width_of(weights))
         network.load_state_dict(weights, strict=False)
     with torch.no_grad():
         whole, scale = whole_numbers(words.numpy(), axis=1)

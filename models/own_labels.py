@@ -9,6 +9,7 @@ import csv
 import hashlib
 import json
 from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 
 from models.corpora import SENTIMENT_OF_MOOD, Example, csv_rows, insurers, labelled, topic_tweets, tsv_rows
@@ -26,7 +27,8 @@ def own_rows(path: Path, public: Path) -> list[Example]:
     if path.suffix == ".jsonl":
         return labelled(path)
     rows = dict(_labels(path))
-    found = {key: text for text in public_texts(public) if (key := key_of(text)) in rows}
+    texts = chain.from_iterable(public_texts(public).values())
+    found = {key: text for text in texts if (key := key_of(text)) in rows}
     return [_example(found[key], *row) for key, row in rows.items() if key in found]
 
 
@@ -35,20 +37,37 @@ def key_of(text: str) -> str:
     return hashlib.blake2b(text_key(text).encode(), digest_size=6).hexdigest()
 
 
-def public_texts(folder: Path) -> Iterator[str]:
-    """Yield the texts of the public sets that hold customers' messages without labels of our kind."""
-    yield from (example.text for example in insurers(folder))
-    yield from (example.text for example in topic_tweets(folder) if tweet_fold(example.text) == "train")
-    for place, column in (("shopzilla_csat", "Customer Remarks"), ("comcast_fcc", "Customer_Complaint")):
-        for path in sorted((folder / place).glob("*.csv")):
-            yield from (row[column] for row in csv_rows(path))
-    for path in sorted((folder / "amazon_5core").glob("*.json")):
+def public_texts(folder: Path) -> dict[str, Iterator[str]]:
+    """Return the texts of the public sets that hold customers' messages without labels of our kind, set by set."""
+    return {
+        "trustpilot": (example.text for example in insurers(folder)),
+        "semevalce": (example.text for example in topic_tweets(folder) if tweet_fold(example.text) == "train"),
+        "shopzilla": _column(folder / "shopzilla_csat", "Customer Remarks"),
+        "comcast": _column(folder / "comcast_fcc", "Customer_Complaint"),
+        "amazon": _products(folder / "amazon_5core"),
+        "multidogo": _turns(folder / "multidogo" / "turn_level"),
+        "ibm": _threads(folder / "ibm_twitter_care"),
+    }
+
+
+def _column(folder: Path, column: str) -> Iterator[str]:
+    return (row[column] for path in sorted(folder.glob("*.csv")) for row in csv_rows(path))
+
+
+def _products(folder: Path) -> Iterator[str]:
+    for path in sorted(folder.glob("*.json")):
         for line in path.open(encoding="utf-8"):
             review = json.loads(line)
             yield f"{review.get('summary', '')}. {review.get('reviewText', '')}"[:1200]
-    for path in sorted((folder / "multidogo" / "turn_level").glob("*/train.tsv")):
-        yield from (row[3] for row in tsv_rows(path, header=True) if len(row) > 3)
-    for path in sorted((folder / "ibm_twitter_care").glob("*.json")):
+
+
+def _turns(folder: Path) -> Iterator[str]:
+    paths = sorted(folder.glob("*/train.tsv"))
+    return (row[3] for path in paths for row in tsv_rows(path, header=True) if len(row) > 3)
+
+
+def _threads(folder: Path) -> Iterator[str]:
+    for path in sorted(folder.glob("*.json")):
         for thread in json.loads(path.read_text(encoding="utf-8")):
             yield from (turn["message"] for turn in thread["dialogContent"] if "client" in turn)
 

@@ -7,7 +7,7 @@ encoder is computed as the release will compute it; gradients pass the rounding 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
-from typing import Any, Final, cast
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from models.graph import WEIGHT_LIMIT, Range, eight_bit_steps
-from models.network import MoodNetwork
+from models.network import MoodNetwork, layers_of
 
 Floats = npt.NDArray[np.float32]
 
@@ -77,9 +77,8 @@ def _rounded_product(module: nn.Linear, scale: float, zero: int, states: Tensor)
 
 
 def _places(network: MoodNetwork) -> list[tuple[str, list[nn.Linear]]]:
-    encoder = cast(Any, network.encoder).encoder
     found: list[tuple[str, list[nn.Linear]]] = []
-    for number, layer in enumerate(encoder.layer):
+    for number, layer in enumerate(layers_of(network)):
         own = layer.attention.self
         found += [
             (f"{number}.attention", [own.query, own.key, own.value]),

@@ -26,14 +26,20 @@ from models.errors import CorpusError
 from models.folds import tweet_fold
 from models.graph import Range
 from models.labels import DISSERVICES, INTENTS, MOODS, SENTIMENTS
-from models.network import HEADS, MoodNetwork, build, encoder_folder
-from models.own_labels import own_rows
+from models.narrow import narrow
+from models.network import HEADS, MoodNetwork, build, encoder_folder, set_width, width_of
+from models.own_labels import own_rows, public_texts
 from models.quantise import activation_ranges, eight_bits
 from models.tokens import clip, customer_tokenizer, marked
 
 RECIPE: Final = Path(__file__).with_name("recipe.toml")
 RANGES: Final = "ranges.json"
 """Where a run keeps the ranges of activations."""
+_RANGED_BY: Final = 400
+_NARROWED_BY: Final = 1500
+"""How many labelled rows tell the ranges, and which units can go."""
+_TEACHER: Final = "teacher.safetensors"
+"""Where a run keeps the weights from before it was narrowed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +53,8 @@ class Phase:
     head_rate: float
     warm_up: float
     replay: int = 0
+    wide: int = 0
+    """How many units of each feed-forward part stay from this phase on; 0 keeps them all."""
     eight_bits: bool = False
     """Whether training feels the rounding of the release's products."""
 
@@ -63,6 +71,7 @@ class Recipe:
     tokens_per_batch: int
     checkpoint_every: int
     labels: tuple[Path, ...]
+    unlabelled: int
     limits: dict[str, int]
     phases: tuple[Phase, ...]
     loss: dict[str, float]
@@ -144,10 +153,10 @@ def batches(rows: Sequence[Encoded], tokens: int, seed: str) -> list[list[Encode
     """Shuffle, then group rows of like length so that no batch pads to more than ``tokens`` ids."""
     generator = random.Random(seed)
     order = sorted(rows, key=lambda row: len(row.ids) + generator.uniform(-3, 3))
-    groups: list[list[Encoded]] = [[]]
+    groups: list[list[Encoded]] = []
     for row in order:
-        longest = max(len(row.ids), *(len(other.ids) for other in groups[-1][-1:]), 1)
-        if groups[-1] and longest * (len(groups[-1]) + 1) > tokens:
+        longest = max(len(row.ids), *(len(other.ids) for group in groups[-1:] for other in group[-1:]), 1)
+        if not groups or longest * (len(groups[-1]) + 1) > tokens:
             groups.append([])
         groups[-1].append(row)
     generator.shuffle(groups)
@@ -196,10 +205,11 @@ class Corpus:
 
     public: list[Encoded]
     labelled: list[Encoded]
+    unlabelled: list[Encoded]
 
     def epoch(self, phase: Phase, recipe: Recipe, epoch: int) -> list[list[Encoded]]:
         """Return the batches of one epoch of a phase, the same for the same seed."""
-        rows = list(self.public if phase.rows == "public" else self.labelled)
+        rows = list({"public": self.public, "labelled": self.labelled, "unlabelled": self.unlabelled}[phase.rows])
         seed = f"{recipe.seed} {phase.name} {epoch}"
         rows += random.Random(seed).sample(self.public, min(phase.replay, len(self.public)))
         return batches(rows, recipe.tokens_per_batch, seed)
@@ -214,14 +224,26 @@ def gather(recipe: Recipe, shared: Path, mask: corpora.Mask, extra: Sequence[Pat
     training = corpora.fold_of(labelled, "train")
     kept_out = [row.text for row in labelled if row not in training]
     training += [row for path in recipe.labels for row in own_rows(path, shared / "data")]
-    public = corpora.without(corpora.public(shared / "data", recipe.limits, recipe.seed), kept_out)
+    public = corpora.public(shared / "data", recipe.limits, recipe.seed)
     public = [row for row in public if row.source != "semeval" or tweet_fold(row.text) == "train"]
     tokenizer = customer_tokenizer(Path(encoder_folder(recipe.encoder)) / "tokenizer.json")
-    limit = recipe.maximum_tokens
-    return Corpus(
-        [encode(row, tokenizer, limit) for row in corpora.masked(public, mask)],
-        [encode(row, tokenizer, limit) for row in corpora.masked(corpora.without(training, kept_out), mask)],
-    )
+    unlabelled = [Example(text, "unlabelled") for text in _unlabelled(recipe, shared / "data")]
+
+    def encoded(rows: Sequence[Example]) -> list[Encoded]:
+        chosen = corpora.masked(corpora.without(rows, kept_out), mask)
+        return [encode(row, tokenizer, recipe.maximum_tokens) for row in chosen]
+
+    return Corpus(encoded(public), encoded(training), encoded(unlabelled))
+
+
+def _unlabelled(recipe: Recipe, data: Path) -> list[str]:
+    """Return distinct public texts whose labels, if there are any, are left aside; so many of each set at most."""
+    chosen: list[str] = []
+    for name, texts in public_texts(data).items():
+        distinct = sorted({text.strip() for text in texts if text.strip()})
+        random.Random(f"{recipe.seed} {name}").shuffle(distinct)
+        chosen += distinct[: recipe.unlabelled]
+    return chosen
 
 
 class Trainer:
@@ -231,10 +253,9 @@ class Trainer:
         torch.manual_seed(recipe.seed)
         self.recipe, self.corpus, self.folder = recipe, corpus, folder
         self.network = build(recipe.encoder, recipe.loss["dropout"], recipe.start)
-        self.average = {name: value.detach().clone() for name, value in self.network.state_dict().items()}
         self.objective = Objective(recipe.loss, corpus.labelled)
-        self.optimiser = torch.optim.AdamW(_groups(self.network, recipe.loss["layer_decay"]), weight_decay=0.01)
         self.place = (0, 0)
+        self._begin()
         folder.mkdir(parents=True, exist_ok=True)
         self._resume()
 
@@ -250,18 +271,39 @@ class Trainer:
         save_file({name: value.contiguous() for name, value in self.average.items()}, path)
         return path
 
+    def _begin(self) -> None:
+        """Start averaging and optimising from the network as it is."""
+        self.average = {name: value.detach().clone() for name, value in self.network.state_dict().items()}
+        self.optimiser = torch.optim.AdamW(_groups(self.network, self.recipe.loss["layer_decay"]), weight_decay=0.01)
+        self.teacher: MoodNetwork | None = None
+
     def _phase(self, number: int, phase: Phase, progress: Callable[[str, int, int, float], None]) -> None:
+        if phase.wide and not self.place[1]:
+            self._narrow(phase.wide)
+        if phase.rows == "unlabelled":
+            self.teacher = build(self.recipe.encoder, 0.0, str(self.folder / _TEACHER)).eval()
         with eight_bits(self.network, self._ranges()) if phase.eight_bits else nullcontext():
             self._steps(number, phase, progress)
+        self.teacher = None
+
+    def _narrow(self, wide: int) -> None:
+        """Keep the averaged weights as the teacher, and go on from them with fewer units."""
+        save_file({name: value.contiguous() for name, value in self.average.items()}, self.folder / _TEACHER)
+        self.network.load_state_dict(self.average)
+        narrow(self.network, self._sample(_NARROWED_BY), wide)
+        self._begin()
+
+    def _sample(self, count: int) -> list[Tensor]:
+        """Return the padded ids of some labelled rows."""
+        rows = random.Random(self.recipe.seed).sample(self.corpus.labelled, min(count, len(self.corpus.labelled)))
+        return [collate(rows).ids for rows in batches(rows, self.recipe.tokens_per_batch, "ranges")]
 
     def _ranges(self) -> dict[str, Range]:
         """Return where activations lie, measured once a run: the release is made with the same."""
         path = self.folder / RANGES
         if not path.exists():
-            rows = random.Random(self.recipe.seed).sample(self.corpus.labelled, min(400, len(self.corpus.labelled)))
-            found = batches(rows, self.recipe.tokens_per_batch, "ranges")
             self.network.eval()
-            ranges = activation_ranges(self.network, [collate(rows).ids for rows in found])
+            ranges = activation_ranges(self.network, self._sample(_RANGED_BY))
             path.write_text(json.dumps(ranges, indent=1), encoding="utf-8")
         return {place: (low, high) for place, (low, high) in json.loads(path.read_text(encoding="utf-8")).items()}
 
@@ -291,13 +333,21 @@ class Trainer:
             group["lr"] = scale * group["share"] * (phase.head_rate if group["head"] else phase.encoder_rate)
         self.network.train()
         batch = collate(rows)
-        loss = self.objective(self.network(batch.ids, batch.mask), batch)
+        loss = self._loss(batch)
         torch.autograd.backward(loss)
         torch.nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
         self.optimiser.step()
         self.optimiser.zero_grad()
         self._follow(step)
         return float(loss.detach())
+
+    def _loss(self, batch: Batch) -> Tensor:
+        scores = self.network(batch.ids, batch.mask)
+        if self.teacher is None:
+            return self.objective(scores, batch)
+        with torch.no_grad():
+            taught = self.teacher(batch.ids, batch.mask)
+        return F.mse_loss(scores, taught)  # scores, not chances, as Ba and Caruana (2014) advise
 
     @torch.no_grad()
     def _follow(self, step: int) -> None:
@@ -327,6 +377,8 @@ class Trainer:
         path = self.folder / "checkpoint.pt"
         if path.exists():
             state = torch.load(path, weights_only=True)
+            set_width(self.network, width_of(state["network"]))
+            self._begin()
             self.network.load_state_dict(state["network"])
             self.average = state["average"]
             self.optimiser.load_state_dict(state["optimiser"])

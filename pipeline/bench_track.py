@@ -256,7 +256,7 @@ def _measure(folder: Path, update: int) -> Grown:
         if moved != touched:
             raise BenchError(f"{moved} customers tracked again, {touched} had news")
         peak = peak_mb()
-        many = list(steps._histories(warehouse, _some(customers, _TRACKED), VERSION))
+        many = list(steps._histories(warehouse, pa.chunked_array([_some(customers, _TRACKED)]), VERSION))
         sample = Histories.from_arrow(warehouse.histories(_some(customers, _SAMPLE), VERSION))
     count, alone = sum(len(table) for table, _ in many), _timed(lambda: _track_all(many, parameters))[0]
     plain = _plain_seconds(sample, parameters)

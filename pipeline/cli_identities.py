@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
 customers_app = typer.Typer(invoke_without_command=True)
 identities_app = typer.Typer(invoke_without_command=True)
+
+_SHOWN: Final = 20
+"""Customers in a table, unless told otherwise."""
 
 By = Annotated[str, typer.Option(help="Who decides; it stands in the log.")]
 First = Annotated[str, typer.Argument(help="A customer: id, name, handle, e-mail or phone.")]
@@ -40,9 +43,11 @@ def add_commands(app: typer.Typer) -> None:
 def customers(
     context: typer.Context,
     as_json: AsJson = False,
-    limit: Annotated[int, typer.Option(min=1, help="How many.")] = 20,
+    limit: Annotated[int | None, typer.Option(min=1, help="How many. Default: 20, and with --json all.")] = None,
 ) -> None:
     """List customers, the most worth a call first: stage, slope, risk, days left, value at risk and the reasons.
+
+    They are those of the newest snapshot, which `moodline run` publishes; before the first, --json prints `[]`.
 
     Example:
 
@@ -51,12 +56,13 @@ def customers(
     if context.invoked_subcommand:
         return
     from pipeline import readout
+    from pipeline.store import snapshot_path
 
-    rows = readout.customers(home_of(context), limit)
+    home = home_of(context)
     if as_json:
-        print_json(rows)
+        print_json(readout.customers(home, limit) if snapshot_path(home) else [])
     else:
-        show_customers(rows)
+        show_customers(readout.customers(home, limit or _SHOWN))
 
 
 @customers_app.command("import")

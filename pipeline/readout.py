@@ -15,8 +15,8 @@ from pipeline.warehouse_database import statement
 Row = dict[str, Any]
 
 
-def customers(home: Home, limit: int) -> list[Row]:
-    """Return the customers most worth a call first."""
+def customers(home: Home, limit: int | None) -> list[Row]:
+    """Return the customers most worth a call first; all of them without a limit."""
     return [_customer(row) for row in rows(home, "read_customers", {"most": limit})]
 
 

@@ -465,25 +465,25 @@ def follow(
 ) -> int:
     """Track every customer with news; return how many."""
     digest = f"{parameters.digest()} {settings.default_value:g}"
-    customers = warehouse.customers_to_track(version, digest)
+    news = warehouse.news(version, digest)
     done = 0
 
     def tracked(tables: tuple[pa.Table, pa.Table]) -> Tracked:
         return track(Histories.from_arrow(*tables), parameters, version, settings.default_value)
 
-    for moods, points, ledger in _together(_ahead(tracked, _histories(warehouse, customers, version))):
-        warehouse.replace_moods(moods, points, ledger, digest)
+    for moods, points, ledger in _together(_ahead(tracked, _histories(warehouse, news["customer_id"], version))):
+        warehouse.replace_moods(moods, points, ledger, digest, news.slice(done, len(moods)))
         done += len(moods)
-        progress(done, len(customers))
-    return len(customers)
+        progress(done, len(news))
+    return len(news)
 
 
-def _histories(warehouse: Warehouse, customers: list[str], version: str) -> Iterator[tuple[pa.Table, pa.Table]]:
+def _histories(warehouse: Warehouse, customers: pa.ChunkedArray, version: str) -> Iterator[tuple[pa.Table, pa.Table]]:
     """Yield messages with their readings, and events, of some customers at a time."""
     for start in range(0, len(customers), _READ_AT_ONCE):
-        chosen = customers[start : start + _READ_AT_ONCE]
+        chosen = customers.slice(start, _READ_AT_ONCE)
         for table in warehouse.histories_in_parts(chosen, version, _TRACKED_AT_ONCE):
-            yield table, warehouse.events(table["customer_id"].unique())
+            yield table, warehouse.events(pa.chunked_array([table["customer_id"].unique()]))
 
 
 def _together(parts: Iterable[Tracked]) -> Iterator[tuple[pa.Table, pa.Table, pa.Table]]:

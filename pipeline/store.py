@@ -373,39 +373,43 @@ class Warehouse:
 
     # --- tracking ----------------------------------------------------------------------------------------------
 
-    def customers_to_track(self, version: str, parameters_digest: str) -> list[str]:
-        """Return the ids of customers whose newest mood does not follow from what is stored now, in order.
+    def news(self, version: str, parameters_digest: str) -> pa.Table:
+        """Return the customers whose newest mood does not follow from what is stored now, in the order of their ids.
 
         That is: other messages, events, time heard until, worth, version or parameters. Customers with a message that
         this version has neither read nor declined are left out, so that a line never mixes versions; so are those who
-        never wrote, whatever happened to them.
+        never wrote, whatever happened to them. Columns: customer_id, and inputs, the digest of what there is of each.
         """
-        values = {"version": version, "parameters": parameters_digest}
-        return [customer for (customer,) in self._database.rows("customers_to_track", values)]
+        return self._database.run("find_news", {"version": version, "parameters": parameters_digest}).to_arrow_table()
+
+    def customers_to_track(self, version: str, parameters_digest: str) -> list[str]:
+        """Return the ids of :meth:`news`."""
+        customer_ids: list[str] = self.news(version, parameters_digest)["customer_id"].to_pylist()
+        return customer_ids
 
     def histories(self, customer_ids: Iterable[str], version: str) -> pa.Table:
         """Return what customers wrote and how a version reads it, sorted by customer, time and message.
 
-        Columns: customer_id, message_id, source, channel, thread_id, sent_at, rating, product, department, mood (5),
-        intents (15), disservices (14), mood_label, sentiment_label, intent_labels, disservice_labels, as_of, value.
+        Columns: customer_id, message_id, source, channel, thread_id, sent_at, rating, mood (5), intents (15),
+        disservices (14), intent_labels, disservice_labels, as_of, value.
         Times are timestamps in UTC without a zone. Only the customer's own messages; one without text has nulls for
         its reading. ``as_of`` is until when the customer's sources were heard, ``value`` null where unknown.
         """
         with self._database.incoming(incoming_chosen=rows.chosen_table(customer_ids)):
             return self._database.run("find_histories", {"version": version}).to_arrow_table()
 
-    def events(self, customer_ids: Iterable[str] | pa.Array) -> pa.Table:
+    def events(self, customer_ids: Iterable[str] | pa.ChunkedArray) -> pa.Table:
         """Return what else happened to customers, sorted by customer and time: columns customer_id, kind, happened_at.
 
         Kinds are those of ``pipeline.mood_model.EVENTS``: purchases, refunds, and the outcomes of the company's own
         records. All of them, also those after the customer's ``as_of``.
         """
-        given = isinstance(customer_ids, pa.Array)
-        chosen = pa.table({"customer_id": customer_ids}) if given else rows.chosen_table(customer_ids)
-        with self._database.incoming(incoming_chosen=chosen):
+        with self._database.incoming(incoming_chosen=rows.chosen_table(customer_ids)):
             return self._database.run("find_events").to_arrow_table()
 
-    def histories_in_parts(self, customer_ids: Iterable[str], version: str, rows_at_once: int) -> Iterator[pa.Table]:
+    def histories_in_parts(
+        self, customer_ids: Iterable[str] | pa.ChunkedArray, version: str, rows_at_once: int
+    ) -> Iterator[pa.Table]:
         """Yield what :meth:`histories` returns, customers whole, in tables of about ``rows_at_once`` rows.
 
         The warehouse is read once, however many parts there are; moods may be replaced meanwhile.
@@ -429,11 +433,12 @@ class Warehouse:
         points: Sequence[MoodPoint] | pa.Table,
         ledger: Sequence[LedgerEntry] | pa.Table,
         parameters_digest: str,
+        news: pa.Table | None = None,
     ) -> bool:
         """Store customers' moods with their whole lines in place of what they had; tell whether anything changed.
 
-        Call it before anything else lands: what is stored counts as what the moods were computed from. Records, or
-        tables in the warehouse's columns as ``pipeline.track`` gives them.
+        Records, or tables in the warehouse's columns as ``pipeline.track`` gives them. ``news`` is what :meth:`news`
+        said of these customers before their histories were read; whoever it does not name will be tracked again.
 
         Raises:
             StoreError: a point or entry belongs to none of the customers, or the moods are of several versions.
@@ -447,6 +452,7 @@ class Warehouse:
         )
         version = _check_line(mood_table, point_table, ledger_table)
         tables = {"incoming_mood": mood_table, "incoming_point": point_table, "incoming_ledger": ledger_table}
+        tables["incoming_news"] = rows.news_table() if news is None else news
         with self._database.transaction(**tables):
             self._database.run("stage_moods", {"parameters": parameters_digest})
             known = bool(self._row("count_staged_known")[0])

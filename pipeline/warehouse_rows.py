@@ -230,8 +230,15 @@ def text_table(names: Sequence[str], rows: Iterable[Sequence[Any]], types: _Colu
     return pa.table({name: _column(values, kinds[name]) for name, values in zip(names, columns, strict=True)})
 
 
-def chosen_table(customer_ids: Iterable[str]) -> pa.Table:
-    """Return ids as a table of one column, each once."""
+def news_table() -> pa.Table:
+    """Return news of nobody."""
+    return pa.table({"customer_id": pa.array([], pa.string()), "inputs": pa.array([], pa.uint64())})
+
+
+def chosen_table(customer_ids: Iterable[str] | pa.ChunkedArray) -> pa.Table:
+    """Return ids as a table of one column, each once; an Arrow column holds each once already."""
+    if isinstance(customer_ids, pa.ChunkedArray):
+        return pa.table({"customer_id": customer_ids})
     return text_table(("customer_id",), ((customer,) for customer in dict.fromkeys(customer_ids)))
 
 

@@ -2,7 +2,7 @@
 -- read, has no reading: it counts as an arrival that says nothing.
 WITH written AS MATERIALIZED (
     SELECT
-        customer_id, message_id, source, channel, thread_id, sent_at, rating, product, department, value, heard_until
+        customer_id, message_id, source, channel, thread_id, sent_at, rating, value, heard_until
     FROM tracked_message
     WHERE customer_id IN (SELECT customer_id FROM incoming_chosen)
 ),
@@ -12,8 +12,8 @@ heard AS (
     GROUP BY customer_id
 )
 SELECT
-    m.customer_id, m.message_id, m.source, m.channel, m.thread_id, m.sent_at, m.rating, m.product, m.department,
-    r.mood, r.intents, r.disservices, r.mood_label, r.sentiment_label, r.intent_labels, r.disservice_labels,
+    m.customer_id, m.message_id, m.source, m.channel, m.thread_id, m.sent_at, m.rating,
+    r.mood, r.intents, r.disservices, r.intent_labels, r.disservice_labels,
     h.as_of, m.value
 FROM written AS m
 INNER JOIN heard AS h USING (customer_id)

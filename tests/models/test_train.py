@@ -40,21 +40,25 @@ def corpora(tmp_path_factory):
     words = ("love this", "hate this", "this is here", "so happy with", "so angry at", "there is")
     tweets = [f"{n}\t{moods[n % 3]}\t{words[n % 6]} thing number {n}" for n in range(180)]
     (root / "data" / "semeval2017" / "A" / "twitter-train-A.tsv").write_text("\n".join(tweets) + "\n")
+    (root / "data" / "comcast_fcc").mkdir()
+    lines = [f"{n},{words[n % 6]} bill number {n}" for n in range(120)]
+    (root / "data" / "comcast_fcc" / "complaints.csv").write_text("\n".join(["Ticket,Customer_Complaint", *lines]))
     return root
 
 
 @pytest.fixture
 def recipe():
-    """The shipped recipe, cut to some ten steps."""
+    """The shipped recipe, cut to some fifteen steps."""
     shipped = read_recipe()
-    public, labelled, eight_bits = shipped.phases
+    public, labelled, narrow, again, eight_bits = shipped.phases
+    labelled, again = (replace(phase, epochs=1, replay=0) for phase in (labelled, again))
     return replace(
         shipped,
         version="tiny",
         labels=(),
-        tokens_per_batch=400,
+        tokens_per_batch=250,
         checkpoint_every=2,
-        phases=(public, replace(labelled, epochs=1, replay=20), replace(eight_bits, replay=20)),
+        phases=(public, labelled, narrow, again, replace(eight_bits, replay=20)),
     )
 
 
@@ -70,20 +74,20 @@ def test_an_interrupted_training_ends_in_the_same_weights(recipe, corpora, tmp_p
     class PowerCut(Exception):
         pass
 
-    steps = iter(range(1000))
-    step = Trainer._step
+    step, phases = Trainer._step, []
 
-    def failing(self, *arguments):
-        if next(steps) == 5:
+    def failing(self, phase, number, *arguments):
+        if phase.name not in phases and number == 3:
+            phases.append(phase.name)
             raise PowerCut
-        return step(self, *arguments)
+        return step(self, phase, number, *arguments)
 
     monkeypatch.setattr(Trainer, "_step", failing)
-    with pytest.raises(PowerCut):
-        Trainer(recipe, corpus, tmp_path / "cut").run(lambda *_: None)
-    monkeypatch.undo()
+    for _ in recipe.phases:
+        with pytest.raises(PowerCut):
+            Trainer(recipe, corpus, tmp_path / "cut").run(lambda *_: None)
     resumed = Trainer(recipe, corpus, tmp_path / "cut")
-    assert resumed.place != (0, 0)
+    assert phases == [phase.name for phase in recipe.phases]
     assert resumed.run(lambda *_: None).read_bytes() == whole.read_bytes()
 
 
@@ -122,19 +126,19 @@ def test_rounding_lasts_no_longer_than_its_context(recipe):
     assert 0 < (rounded - plain).abs().mean() < 0.1
 
 
-def test_labels_of_ours_find_their_public_texts(corpora, tmp_path):
-    (corpora / "data" / "comcast_fcc").mkdir(exist_ok=True)
-    (corpora / "data" / "comcast_fcc" / "complaints.csv").write_text(
+def test_labels_of_ours_find_their_public_texts(tmp_path):
+    (tmp_path / "comcast_fcc").mkdir()
+    (tmp_path / "comcast_fcc" / "complaints.csv").write_text(
         "Ticket,Customer_Complaint\n1,No one came!\n2,Speed is fine\n"
     )
     labels = tmp_path / "public.tsv"
     rows = f"{key_of('no one CAME')}\tcomcast\tannoyed\tcomplaint,delivery\tlate_or_missing\n"
     labels.write_text(f"key\tset\tmood\tintents\tdisservices\n{rows}0123456789ab\tcomcast\tunsure\tother\t-\n")
-    (row,) = own_rows(labels, corpora / "data")
+    (row,) = own_rows(labels, tmp_path)
     assert (row.text, row.moods, row.intents) == ("No one came!", ("annoyed",), ("complaint", "delivery"))
     labels.write_text("key\tset\tmood\tintents\tdisservices\nx\tcomcast\tlivid\tother\t-\n")
     with pytest.raises(CorpusError, match="line 2"):
-        own_rows(labels, corpora / "data")
+        own_rows(labels, tmp_path)
 
 
 def test_rows_that_judge_are_never_gathered(recipe, corpora):

@@ -122,6 +122,15 @@ def test_json_and_nothing_else_is_on_standard_output(moodline, fernhollow, words
     assert done.stderr == ""
 
 
+def test_json_lists_every_customer_and_nobody_before_the_first_run(called, fernhollow, home):
+    everybody = json.loads(called("customers", "--json", home=fernhollow.home).stdout)
+    assert len(everybody) == len(
+        json.loads(called("customers", "--json", "--limit", "999", home=fernhollow.home).stdout)
+    )
+    assert len(everybody) > 20
+    assert json.loads(called("customers", "--json", home=home).stdout) == []
+
+
 def test_commands_that_change_things_print_json_and_tell_people_on_standard_error(moodline, copy, tmp_path):
     path = tmp_path / "new.csv"
     who = "m.oyelaran@example.com"

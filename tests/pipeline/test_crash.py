@@ -86,7 +86,7 @@ def kill_when(home, url, happened):
     while process.poll() is None and not happened():
         time.sleep(0.002)
     process.send_signal(signal.SIGKILL)
-    told = process.communicate(timeout=60)[1]
+    told = process.communicate(timeout=540)[1]
     assert process.returncode in (0, -signal.SIGKILL), told
     return process.returncode != 0
 
@@ -99,7 +99,7 @@ def kill_after(home, url, seconds):
 
 def complete(home, url):
     process = start(home, url)
-    told = process.communicate(timeout=300)[1]
+    told = process.communicate(timeout=540)[1]
     assert process.returncode == 0, told
 
 

@@ -124,7 +124,7 @@ def test_ctrl_c_ends_it_cleanly(tmp_path):
             if "moodline run" in told:
                 break
         process.send_signal(signal.SIGINT)
-        printed, errors = process.communicate(timeout=60)
+        printed, errors = process.communicate(timeout=540)
     assert process.returncode == 0, errors
     assert "stopped; what came in stays" in printed
     assert "Traceback" not in errors

@@ -61,8 +61,9 @@ def lines(warehouse, customers, version="v1"):
 
 
 def track(warehouse, version="v1", parameters="p1"):
-    customers = warehouse.customers_to_track(version, parameters)
-    warehouse.replace_moods(*lines(warehouse, customers, version), parameters)
+    news = warehouse.news(version, parameters)
+    customers = news["customer_id"].to_pylist()
+    warehouse.replace_moods(*lines(warehouse, customers, version), parameters, news)
     return customers
 
 

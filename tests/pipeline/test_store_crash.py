@@ -78,7 +78,7 @@ def start(script, home):
 def finish(process, kill=False):
     if kill:
         process.send_signal(signal.SIGKILL)
-    process.communicate(timeout=120)
+    process.communicate(timeout=540)
     return process.returncode
 
 

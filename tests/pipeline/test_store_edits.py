@@ -46,7 +46,7 @@ def test_a_file_changes_nothing_that_is_known(warehouse):
 def test_an_edited_message_is_read_and_its_customer_tracked_again(warehouse):
     land(warehouse, "first")
     revision = warehouse.revision
-    before = warehouse._database.rows("customers_to_track", {"version": "v", "parameters": "p"})
+    before = warehouse.customers_to_track("v", "p")
     assert [message for message, _ in warehouse.unscored("v")] == ["m_0"]
     land(warehouse, "second", edited_at=LATER)
     assert warehouse.unscored("v") == [("m_0", "second")]

@@ -1,5 +1,5 @@
 -- Recomputable. Where each customer stands as of the time until which their sources were heard.
--- inputs: digest of what it was computed from (see customers_to_track.sql), so that only news is tracked again.
+-- inputs: digest of what it was computed from (see find_news.sql), so that only news is tracked again.
 CREATE TABLE customer_mood (
     customer_id TEXT NOT NULL,
     version TEXT NOT NULL,

@@ -8,7 +8,7 @@ WITH present AS (
     HAVING max(sent_at) IS NOT NULL
 ),
 stale AS MATERIALIZED (
-    SELECT p.customer_id
+    SELECT p.customer_id, p.inputs
     FROM present AS p
     LEFT JOIN customer_mood AS k USING (customer_id)
     WHERE
@@ -22,7 +22,7 @@ unread AS (
         AND NOT EXISTS (SELECT 1 FROM reading AS r WHERE r.message_id = m.message_id AND r.version = $version)
         AND NOT EXISTS (SELECT 1 FROM abstention AS a WHERE a.message_id = m.message_id AND a.version = $version)
 )
-SELECT s.customer_id
+SELECT s.customer_id, s.inputs
 FROM stale AS s
 WHERE NOT EXISTS (SELECT 1 FROM unread AS u WHERE u.customer_id = s.customer_id)
 ORDER BY s.customer_id;
