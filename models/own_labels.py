@@ -92,4 +92,6 @@ def _split(labels: str) -> tuple[str, ...]:
 
 
 def _example(text: str, source: str, mood: str, intents: tuple[str, ...], disservices: tuple[str, ...]) -> Example:
-    return Example(text.strip(), source, (mood,), SENTIMENT_OF_MOOD[mood], intents, disservices=disservices)
+    """Return a row; the guide's mood is felt towards a company, so it is no sentiment of a tweet about a film."""
+    sentiment = None if source == "semevalce" else SENTIMENT_OF_MOOD[mood]
+    return Example(text.strip(), source, (mood,), sentiment, intents, disservices=disservices)

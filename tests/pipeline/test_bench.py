@@ -190,7 +190,7 @@ def test_weights_that_are_unfolded_first_and_attention_that_is_not_fused_count_a
 
 def test_the_shipped_release_does_the_operations_of_its_network(shipped):
     pytest.importorskip("onnx", reason="onnx is in the train extra")
-    layer, heads = 2 * (4 * 384**2 + 2 * 384 * 1536), 2 * 2 * 384 * 37
+    layer, heads = 2 * (4 * 384**2 + 2 * 384 * 1024), 2 * 2 * 384 * 37
     assert bench_score.operations(shipped / "model.onnx") == (6 * layer + heads, 6 * 4 * 384)
     each = bench_score.release_operations(shipped, ["ok"])  # three tokens: a start, the word, an end
     assert each == pytest.approx((3 * (6 * layer + heads) + 9 * 6 * 4 * 384) / 1e9)
