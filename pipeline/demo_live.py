@@ -96,6 +96,10 @@ class Shop:
         """When the last message is written."""
         return max(times[-1] for times in self._times.values())
 
+    def now(self) -> datetime:
+        """Return the shop's time; it stops a day after the last message: what silence follows nobody can know."""
+        return min(self.clock(), self.ends + timedelta(days=1))
+
     def __enter__(self) -> "Shop":
         self._thread.start()
         return self
@@ -121,7 +125,7 @@ class Shop:
             begin = int(query.get("cursor", begin))
         except (ValueError, TypeError):
             return 400, {"error": "written_after should be an ISO time with an offset, and cursor one that was given"}
-        until = bisect.bisect_right(times, self.clock())
+        until = bisect.bisect_right(times, self.now())
         end = min(begin + _PAGE, until)
         rows = [_row(name, place, self._written[name][place]) for place in range(begin, end)]
         return 200, {"data": rows, "meta": {"next_cursor": str(end) if end < until else None}}
@@ -166,7 +170,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def date_time_string(self, timestamp: float | None = None) -> str:
         """Tell the shop's time, so that silence counts from there and not from today."""
-        return format_datetime(self.server.shop.clock(), usegmt=True)
+        return format_datetime(self.server.shop.now(), usegmt=True)
 
     def log_message(self, format: str, *args: object) -> None:
         """Keep the terminal for what Moodline says."""
@@ -216,7 +220,7 @@ def _live_on(home: Home, shop: Shop, start: datetime, environment: Mapping[str, 
     customers = CUSTOMERS.format(sample=shlex.quote(str(SAMPLE)))
     code, now = _command(home, customers, environment), start
     while not code and now <= shop.ends:
-        now = shop.clock()
+        now = shop.now()
         print(f"\n— Fernhollow, {min(now, shop.ends).astimezone(UTC):%-d %B %Y} —", flush=True)
         code = _command(home, "run", environment)
     return code or _command(home, "customers --limit 10", environment)

@@ -113,6 +113,8 @@ def test_the_live_demo_ends_with_what_the_files_hold(tmp_path, tables, moodline,
     assert TOKEN not in done.stdout + done.stderr
     shown = json.loads(moodline("customers", "--json", "--limit", "200", home=home).stdout)
     assert {"furious", "annoyed"} & {row["stage"] for row in shown}
+    ends = max(found[-1].sent_at for found in written.values())
+    assert {datetime.fromisoformat(row["as_of"]) - ends < timedelta(days=1, hours=1) for row in shown} == {True}
 
 
 @pytest.mark.slow
