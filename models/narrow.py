@@ -5,13 +5,13 @@ layer's second matrix is then fitted anew by least squares, so that the layer sa
 before. Training heals the rest.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Final
 
 import torch
 from torch import Tensor, nn
 
-from models.network import MoodNetwork, layers_of
+from models.network import MoodNetwork, layers_of, watch
 
 _ROUND: Final = 64
 """Units that go at once."""
@@ -29,9 +29,10 @@ def narrow(network: MoodNetwork, batches: Sequence[Tensor], wide: int) -> None:
         wide: How many units stay.
     """
     network.eval()
-    seen = _activations(network, batches)
+    seen = [(layer, _Moments()) for layer in layers_of(network)]
+    watch(network, batches, [(layer.output.dense, moments.add) for layer, moments in seen])
     with torch.no_grad():
-        for layer, moments in zip(layers_of(network), seen, strict=True):
+        for layer, moments in seen:
             first, second = layer.intermediate.dense, layer.output.dense
             kept, weight, bias = _fitted(moments, second.weight, second.bias, wide)
             layer.intermediate.dense, layer.output.dense = (
@@ -54,24 +55,6 @@ class _Moments:
     def mean_and_covariance(self) -> tuple[Tensor, Tensor]:
         mean = self.total / self.count
         return mean, self.products / self.count - mean[:, None] * mean
-
-
-def _activations(network: MoodNetwork, batches: Sequence[Tensor]) -> list[_Moments]:
-    found = [_Moments() for _ in layers_of(network)]
-    mask = batches[0] != 0
-
-    def keep(moments: _Moments) -> Callable[[nn.Module, tuple[Tensor, ...]], None]:
-        return lambda _, inputs: moments.add(inputs[0][mask])
-
-    pairs = zip(layers_of(network), found, strict=True)
-    hooks = [layer.output.dense.register_forward_pre_hook(keep(moments)) for layer, moments in pairs]
-    with torch.no_grad():
-        for ids in batches:
-            mask = ids != 0
-            network(ids, mask.long())
-    for hook in hooks:
-        hook.remove()
-    return found
 
 
 def _fitted(moments: _Moments, weight: Tensor, bias: Tensor, wide: int) -> tuple[Tensor, Tensor, Tensor]:

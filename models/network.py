@@ -2,7 +2,7 @@
 
 import importlib
 import importlib.util
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, cast
 
@@ -87,6 +87,30 @@ def encoder_folder(name: str) -> str:
 def layers_of(network: MoodNetwork) -> Any:  # noqa: ANN401
     """Return the encoder's layers, lowest first."""
     return cast(Any, network.encoder).encoder.layer
+
+
+def watch(
+    network: MoodNetwork, batches: Sequence[Tensor], watchers: Sequence[tuple[nn.Module, Callable[[Tensor], None]]]
+) -> None:
+    """Read texts, and show each watcher what reaches its module: values of shape (tokens, inputs), no padding.
+
+    Args:
+        network: In evaluation mode.
+        batches: Padded ids, shape (texts, tokens), 0 where nothing is.
+        watchers: A module, and what is called with the values.
+    """
+    mask = batches[0] != 0
+
+    def shown(look: Callable[[Tensor], None]) -> Callable[[nn.Module, tuple[Tensor, ...]], None]:
+        return lambda _, inputs: look(inputs[0][mask])
+
+    hooks = [module.register_forward_pre_hook(shown(look)) for module, look in watchers]
+    with torch.no_grad():
+        for ids in batches:
+            mask = ids != 0
+            network(ids, mask.long())
+    for hook in hooks:
+        hook.remove()
 
 
 def width_of(weights: Mapping[str, Tensor]) -> int:

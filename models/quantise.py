@@ -4,7 +4,7 @@ Ranges are measured on texts and clipped where that costs least. In the last pha
 encoder is computed as the release will compute it; gradients pass the rounding as if it were not there (Jacob 2018).
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from typing import Final
@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from models.graph import WEIGHT_LIMIT, Range, eight_bit_steps
-from models.network import MoodNetwork, layers_of
+from models.network import MoodNetwork, layers_of, watch
 
 Floats = npt.NDArray[np.float32]
 
@@ -35,24 +35,13 @@ def activation_ranges(network: MoodNetwork, batches: Sequence[Tensor], seed: int
     """
     kept: dict[str, list[Floats]] = {}
     generator = torch.Generator().manual_seed(seed)
-    mask = batches[0] != 0
 
-    def keep(place: str) -> Callable[[nn.Module, tuple[Tensor, ...]], None]:
-        def hook(_: nn.Module, inputs: tuple[Tensor, ...]) -> None:
-            values = inputs[0][mask]
-            chosen = torch.randint(values.numel(), (_KEPT,), generator=generator)
-            extremes = torch.stack([values.min(), values.max()])
-            kept.setdefault(place, []).append(torch.cat([values.flatten()[chosen], extremes]).numpy())
+    def keep(place: str, values: Tensor) -> None:
+        chosen = torch.randint(values.numel(), (_KEPT,), generator=generator)
+        extremes = torch.stack([values.min(), values.max()])
+        kept.setdefault(place, []).append(torch.cat([values.flatten()[chosen], extremes]).numpy())
 
-        return hook
-
-    hooks = [modules[0].register_forward_pre_hook(keep(place)) for place, modules in _places(network)]
-    with torch.no_grad():
-        for ids in batches:
-            mask = ids != 0
-            network(ids, mask.long())
-    for hook in hooks:
-        hook.remove()
+    watch(network, batches, [(modules[0], partial(keep, place)) for place, modules in _places(network)])
     return {place: _best_range(np.concatenate(parts)) for place, parts in kept.items()}
 
 

@@ -1,7 +1,8 @@
 -- How many customers stood on each step each day, over the $days days up to the newest as_of. The step is the median
 -- of the six states. It holds from a point to the next; after the last point the mood is drawn straight to the mood at
 -- as_of, so that a customer who falls silent leaves by and by. Nobody is counted before their first message or after
--- their as_of. Only changes are made and then added up: no row a customer and day.
+-- their as_of. Only changes are made and then added up: no row a customer and day. The last day holds the steps that
+-- customer_mood names, which stay where a border is crossed by a hair.
 CREATE TABLE snapshot.stage_day AS
 WITH bounds AS (
     SELECT max(as_of)::DATE AS last_day, max(as_of)::DATE - ($days::INTEGER - 1) AS first_day FROM customer_mood
@@ -72,13 +73,21 @@ change AS (
     )
     GROUP BY state, day
 ),
+present AS (
+    SELECT as_of::DATE AS day, stage, count(*) AS customers FROM customer_mood GROUP BY ALL
+),
 calendar AS (
     SELECT unnest(generate_series((SELECT min(day) FROM change), last_day, INTERVAL 1 DAY))::DATE AS day FROM bounds
 )
 SELECT
     d.day, list_extract($states::TEXT[], s.state) AS stage,
-    (sum(coalesce(c.customers, 0)) OVER (PARTITION BY s.state ORDER BY d.day))::BIGINT AS customers
+    CASE
+        WHEN d.day = b.last_day THEN coalesce(p.customers, 0)
+        ELSE sum(coalesce(c.customers, 0)) OVER (PARTITION BY s.state ORDER BY d.day)
+    END::BIGINT AS customers
 FROM calendar AS d
+CROSS JOIN bounds AS b
 CROSS JOIN (SELECT unnest([1, 2, 3, 4, 5, 6]) AS state) AS s
 LEFT JOIN change AS c ON c.day = d.day AND c.state = s.state
+LEFT JOIN present AS p ON p.day = d.day AND p.stage = list_extract($states::TEXT[], s.state)
 ORDER BY d.day, s.state;

@@ -271,8 +271,8 @@ def brute_force(points, moods, last_day, days):
                 since = known[-1].at.date()
                 share = (day - since).days / (end - since).days if end > since else 1.0
                 now = [a + share * (b - a) for a, b in zip(now, customer_mood.mood, strict=True)]
-            state = next(state for n, state in enumerate(STATES) if sum(now[: n + 1]) >= 0.5 - 1e-9)
-            counted.setdefault(day, Counter())[state] += 1
+            median = next(state for n, state in enumerate(STATES) if sum(now[: n + 1]) >= 0.5 - 1e-9)
+            counted.setdefault(day, Counter())[customer_mood.stage if day == last_day else median] += 1
     return counted
 
 
