@@ -56,9 +56,8 @@ class Classifier:
         import onnxruntime
 
         options = onnxruntime.SessionOptions()
-        options.graph_optimization_level = (
-            onnxruntime.GraphOptimizationLevel.ORT_ENABLE_BASIC
-        )  # fused by models/graph.py
+        # models/graph.py has fused what is faster fused; more would be slower
+        options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_BASIC
         options.intra_op_num_threads = 1  # each thread takes batches of its own: no thread waits for another
         self.release = release
         self.threads = threads or len(os.sched_getaffinity(0))

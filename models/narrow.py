@@ -48,11 +48,13 @@ class _Moments:
         self.count, self.total, self.products = 0, torch.zeros(()), torch.zeros(())
 
     def add(self, values: Tensor) -> None:
+        """Take in values of shape (tokens, units)."""
         values = values.double()
         self.count += len(values)
         self.total, self.products = self.total + values.sum(0), self.products + values.T @ values
 
     def mean_and_covariance(self) -> tuple[Tensor, Tensor]:
+        """Return the mean (units) and the covariance (units by units) of all that came."""
         mean = self.total / self.count
         return mean, self.products / self.count - mean[:, None] * mean
 
@@ -61,10 +63,10 @@ def _fitted(moments: _Moments, weight: Tensor, bias: Tensor, wide: int) -> tuple
     """Return the units that stay, the matrix (width by ``wide``) that makes the best of them, and its bias."""
     mean, covariance = moments.mean_and_covariance()
     whole, kept = weight.double(), torch.arange(len(mean))
-    ridge = _RIDGE * covariance.diagonal().mean() * torch.eye(len(mean), dtype=torch.double)
+    covariance = covariance + _RIDGE * covariance.diagonal().mean() * torch.eye(len(mean), dtype=torch.double)
     while True:
-        inverse = torch.linalg.inv((covariance + ridge)[kept][:, kept])
-        fitted = whole @ (covariance + ridge)[:, kept] @ inverse
+        inverse = torch.linalg.inv(covariance[kept][:, kept])
+        fitted = whole @ covariance[:, kept] @ inverse
         if len(kept) <= wide:
             return kept, fitted.float(), (bias + whole @ mean - fitted @ mean[kept]).float()
         missed = fitted.square().sum(0) / inverse.diagonal()

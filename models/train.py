@@ -255,6 +255,7 @@ class Trainer:
         self.network = build(recipe.encoder, recipe.loss["dropout"], recipe.start)
         self.objective = Objective(recipe.loss, corpus.labelled)
         self.place = (0, 0)
+        self.teacher: MoodNetwork | None = None
         self._begin()
         folder.mkdir(parents=True, exist_ok=True)
         self._resume()
@@ -267,7 +268,11 @@ class Trainer:
                 self.place = (number + 1, 0)
                 self._checkpoint()
         self._ranges()
-        path = self.folder / "network.safetensors"
+        return self._save("network.safetensors")
+
+    def _save(self, name: str) -> Path:
+        """Write the averaged weights into the run's folder."""
+        path = self.folder / name
         save_file({name: value.contiguous() for name, value in self.average.items()}, path)
         return path
 
@@ -275,7 +280,6 @@ class Trainer:
         """Start averaging and optimising from the network as it is."""
         self.average = {name: value.detach().clone() for name, value in self.network.state_dict().items()}
         self.optimiser = torch.optim.AdamW(_groups(self.network, self.recipe.loss["layer_decay"]), weight_decay=0.01)
-        self.teacher: MoodNetwork | None = None
 
     def _phase(self, number: int, phase: Phase, progress: Callable[[str, int, int, float], None]) -> None:
         if phase.wide and not self.place[1]:
@@ -288,7 +292,7 @@ class Trainer:
 
     def _narrow(self, wide: int) -> None:
         """Keep the averaged weights as the teacher, and go on from them with fewer units."""
-        save_file({name: value.contiguous() for name, value in self.average.items()}, self.folder / _TEACHER)
+        self._save(_TEACHER)
         self.network.load_state_dict(self.average)
         narrow(self.network, self._sample(_NARROWED_BY), wide)
         self._begin()

@@ -57,7 +57,7 @@ _READ_AT_ONCE: Final = 250_000
 _TRACKED_AT_ONCE: Final = 100_000
 """Messages that are tracked in one go."""
 _STORED_AT_ONCE: Final = 500_000
-"""Messages whose moods are stored in one transaction: each looks at all messages once."""
+"""Messages whose moods are stored in one transaction: each looks through all moods and points that are there."""
 _TRACKERS: Final = 2
 """Threads that track; numpy lets go of the interpreter while it computes."""
 _FREE_TEXT: Final = ("text", "title", "raw")

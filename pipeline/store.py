@@ -451,8 +451,12 @@ class Warehouse:
             rows.ledger_table(ledger),
         )
         version = _check_line(mood_table, point_table, ledger_table)
-        tables = {"incoming_mood": mood_table, "incoming_point": point_table, "incoming_ledger": ledger_table}
-        tables["incoming_news"] = rows.news_table() if news is None else news
+        tables = {
+            "incoming_mood": mood_table,
+            "incoming_point": point_table,
+            "incoming_ledger": ledger_table,
+            "incoming_news": rows.news_table() if news is None else news,
+        }
         with self._database.transaction(**tables):
             self._database.run("stage_moods", {"parameters": parameters_digest})
             known = bool(self._row("count_staged_known")[0])
