@@ -32,11 +32,12 @@ from pipeline import steps
 from pipeline.bench import BenchError, Comparison, Measured, compared, peak_mb
 from pipeline.config import Home, Settings
 from pipeline.histories import DAY, Histories
-from pipeline.mood_model import GONE, LIVE, Floats, Integers, Parameters, level_of
-from pipeline.records import STATES
+from pipeline.mood_model import GONE, LIVE, Flags, Floats, Integers, Parameters, level_of
+from pipeline.records import LEAVE, STATES
 from pipeline.store import Warehouse
 from pipeline.track import WINDOW, track
 from pipeline.walk import Walk
+from pipeline.warehouse_news import change_messages
 
 VERSION: Final = "bench"
 READINGS: Final = 10**7
@@ -203,32 +204,43 @@ def _add(warehouse: Warehouse, codes: Integers, sent: Integers, first_id: int, s
     harms = draw.random((count, len(DISSERVICES))) * np.clip(place - 1, 0, 3)[:, None] / 4
     intents = draw.random((count, len(INTENTS))) * 0.3
     ids = pa.array([f"m_{number:012d}" for number in range(first_id, first_id + count)])
-    names = pa.array([f"c_{code:012d}" for code in codes.tolist()])
-    times = pa.array(sent, pa.int64()).cast(pa.timestamp("us"))
-    message = pa.table({"message_id": ids, "customer_id": names, "sent_at": times})
-    reading = pa.table(
-        {
-            "message_id": ids,
-            "mood": _lists(mood / mood.sum(1, keepdims=True)),
-            "sentiment": _lists(np.full((count, len(SENTIMENTS)), 1 / len(SENTIMENTS))),
-            "intents": _lists(intents),
-            "disservices": _lists(harms),
-            "disservice_labels": _labels(harms > 0.6),
-        }
-    )
+    moments = pa.array(sent, pa.int64()).cast(pa.timestamp("us"))
+    message = {
+        "message_id": ids,
+        "source": _same("bench", count),
+        "channel": _same("tweet", count),
+        "text": _same("made up", count),
+        "sent_at": moments,
+        "customer_id": pa.array([f"c_{code:012d}" for code in codes.tolist()]),
+        "role": _same("customer", count),
+        **dict.fromkeys(("author", "thread_id", "product", "department"), pa.nulls(count, pa.string())),
+        "rating": pa.nulls(count, pa.float64()),
+        "reach": pa.nulls(count, pa.int64()),
+        "edited_at": pa.nulls(count, pa.timestamp("us")),
+    }
+    named = harms > 0.6
+    reading = {
+        "message_id": ids,
+        "version": _same(VERSION, count),
+        "mood": _lists(mood / mood.sum(1, keepdims=True)),
+        "sentiment": _lists(np.full((count, len(SENTIMENTS)), 1 / len(SENTIMENTS))),
+        "intents": _lists(intents),
+        "disservices": _lists(harms),
+        "mood_label": _same("unsure", count),
+        "sentiment_label": _same("neutral", count),
+        "intent_labels": _labels(np.zeros_like(intents, dtype=bool), INTENTS),
+        "disservice_labels": _labels(named, DISSERVICES),
+        "leaving": pa.array(intents[:, INTENTS.index(LEAVE)], pa.float32()),
+        "disservice_chances": _chosen(named, pa.array(harms[named], pa.float32())),
+    }
     database = warehouse._database
-    with database.transaction(made_message=message, made_reading=reading):
-        for sql in _FILL:
-            database.connection.execute(sql)
+    with database.transaction(incoming_message=pa.table(message), incoming_reading=pa.table(reading)):
+        change_messages(database, "land_messages", {"now": moments[0].as_py()})
+        database.run("add_readings")
 
 
-_FILL: Final = (
-    "INSERT INTO message (message_id, source, channel, text, sent_at, customer_id, role, landed_at) "
-    "SELECT message_id, 'bench', 'tweet', 'made up', sent_at, customer_id, 'customer', sent_at FROM made_message",
-    "INSERT INTO reading (message_id, version, mood, sentiment, intents, disservices, mood_label, sentiment_label, "
-    "intent_labels, disservice_labels) SELECT message_id, 'bench', mood, sentiment, intents, disservices, 'unsure', "
-    "'neutral', [], disservice_labels FROM made_reading",
-)
+def _same(word: str, count: int) -> pa.Array:
+    return pa.array([word]).take(pa.array(np.zeros(count, dtype=np.int64)))
 
 
 def _lists(figures: Floats) -> pa.Array:
@@ -237,10 +249,14 @@ def _lists(figures: Floats) -> pa.Array:
     return pa.ListArray.from_arrays(offsets, pa.array(figures.ravel().astype(np.float32)))
 
 
-def _labels(named: "np.ndarray[Any, np.dtype[np.bool_]]") -> pa.Array:
-    rows, items = np.nonzero(named)
-    ends = np.searchsorted(rows, np.arange(len(named) + 1))
-    return pa.ListArray.from_arrays(pa.array(ends, pa.int32()), pa.array(DISSERVICES).take(pa.array(items)))
+def _labels(named: Flags, names: tuple[str, ...]) -> pa.Array:
+    return _chosen(named, pa.array(names).take(pa.array(np.nonzero(named)[1])))
+
+
+def _chosen(named: Flags, items: pa.Array) -> pa.Array:
+    """Return a list a row of the ``items`` that are ``named`` in it."""
+    ends = np.concatenate([[0], np.cumsum(named.sum(1))])
+    return pa.ListArray.from_arrays(pa.array(ends, pa.int32()), items)
 
 
 # --- Measuring -------------------------------------------------------------------------------------------------------

@@ -253,7 +253,13 @@ def _import_customers(home: Home, path: Path, mapping: list[str], as_json: bool)
 
 
 @app.command()
-def run(context: typer.Context, as_json: AsJson = False) -> None:
+def run(
+    context: typer.Context,
+    as_json: AsJson = False,
+    rebuild: Annotated[
+        bool, typer.Option(help="Track everybody from all their messages, not only who has news.")
+    ] = False,
+) -> None:
     """Make one pass: pull live sources, take the inbox, score, track, alert, publish. No server is needed.
 
     Running again changes nothing. A live source that fails is told and stops nothing.
@@ -263,6 +269,8 @@ def run(context: typer.Context, as_json: AsJson = False) -> None:
     `moodline run`
 
     `MOODLINE_ALERT_URLS="slack://… mailto://…" moodline run --json`
+
+    `moodline run --rebuild`
     """
     from pipeline import steps as line
 
@@ -270,6 +278,8 @@ def run(context: typer.Context, as_json: AsJson = False) -> None:
     settings = load_settings(home)
     pulled = _pull_all(home)
     with open_warehouse(home) as warehouse, Steps() as steps:
+        if rebuild:
+            warehouse.doubt_moods()
         report = line.run(home, warehouse, settings, steps, pulled)
         names = warehouse.names([alert.customer_id for alert in report.opened])
     for problem in (*report.pulled.problems, *report.notified.problems):

@@ -13,11 +13,10 @@ import pyarrow.compute as pc
 from models.labels import DISSERVICES, INTENTS, MOODS
 from pipeline.errors import StoreError
 from pipeline.mood_model import CHANNELS, EVENTS, Flags, Floats, Integers
+from pipeline.records import LEAVE
 
 DAY: Final = 86_400_000_000
 """Microseconds."""
-LEAVE: Final = "cancel"
-"""The intent of somebody who says that they leave."""
 _PRAISE: Final = "praise"
 _COLUMNS: Final = (
     "customer_id",
@@ -26,10 +25,10 @@ _COLUMNS: Final = (
     "sent_at",
     "rating",
     "mood",
-    "intents",
-    "disservices",
+    "leaving",
     "intent_labels",
     "disservice_labels",
+    "disservice_chances",
     "as_of",
     "value",
 )
@@ -92,10 +91,10 @@ class Histories:
     """N, it is labelled so."""
     praises: Flags
     """N, it is labelled as praise."""
-    disservices: Floats
-    """N x 14; nan where the message has no reading."""
     named: Flags
     """N x 14, the dis-services that it is labelled with."""
+    chances: Floats
+    """N x 14, how likely those are; 0 for the others."""
     events: Integers
     """N, places in ``EVENTS``; -1 for a message."""
     earlier: Happenings
@@ -116,10 +115,10 @@ class Histories:
     def from_arrow(cls, table: pa.Table, events: pa.Table | None = None) -> "Histories":
         """Read the tables that ``Warehouse.histories`` and ``Warehouse.events`` give.
 
-        Needed columns: customer_id, message_id, thread_id, sent_at, rating, mood, intents, disservices, intent_labels,
-        disservice_labels, as_of, value; ``channel`` is taken where it is there. Of events: customer_id, kind (one of
-        ``pipeline.mood_model.EVENTS``), happened_at. Rows may come in any order; what comes twice counts once. Events
-        after ``as_of`` and those of customers who wrote nothing are passed over.
+        Needed columns: customer_id, message_id, thread_id, sent_at, rating, mood, leaving, intent_labels,
+        disservice_labels, disservice_chances, as_of, value; ``channel`` is taken where it is there. Of events:
+        customer_id, kind (one of ``pipeline.mood_model.EVENTS``), happened_at. Rows may come in any order; what comes
+        twice counts once. Events after ``as_of`` and those of customers who wrote nothing are passed over.
 
         Raises:
             StoreError: a column is missing, a reading has the wrong length, or an event is of an unknown kind.
@@ -146,11 +145,11 @@ class Histories:
             channels=_channels(table),
             rating=numbers(table["rating"]),
             mood=matrix(table, "mood", len(MOODS)),
-            leaving=matrix(table, "intents", len(INTENTS))[:, INTENTS.index(LEAVE)],
+            leaving=numbers(table["leaving"]),
             says_leave=intents[:, INTENTS.index(LEAVE)],
             praises=intents[:, INTENTS.index(_PRAISE)],
-            disservices=matrix(table, "disservices", len(DISSERVICES)),
             named=_members(table["disservice_labels"], DISSERVICES),
+            chances=_chances(table),
             events=np.full(len(codes), -1, dtype=np.int64),
             earlier=Happenings.none(),
         )
@@ -200,8 +199,8 @@ _BLANK: Final = {
     "leaving": np.nan,
     "says_leave": False,
     "praises": False,
-    "disservices": np.nan,
     "named": False,
+    "chances": 0.0,
 }
 """What stands in an event's row."""
 
@@ -312,13 +311,27 @@ def matrix(table: pa.Table, name: str, width: int) -> Floats:
     return result
 
 
-def _members(column: pa.ChunkedArray, names: tuple[str, ...]) -> Flags:
-    """Return N x len(names): which of the names each row's list holds; other names are passed over."""
+def _named(column: pa.ChunkedArray, names: tuple[str, ...]) -> tuple[Integers, Integers]:
+    """Return the row and the place in ``names`` of each item of the rows' lists; -1 for another name."""
     lists = column.combine_chunks()
     lengths = pc.list_value_length(lists).fill_null(0).to_numpy(zero_copy_only=False)
-    rows = np.repeat(np.arange(len(lists)), lengths)
-    places = pc.index_in(lists.flatten().cast(pa.string()), pa.array(names, pa.string())).fill_null(-1)
-    found = np.asarray(places.to_numpy(zero_copy_only=False))
-    members = np.zeros((len(lists), len(names)), dtype=bool)
-    members[rows[found >= 0], found[found >= 0]] = True
+    return np.repeat(np.arange(len(lists)), lengths), _places(lists.flatten().cast(pa.string()), pa.array(names))
+
+
+def _members(column: pa.ChunkedArray, names: tuple[str, ...]) -> Flags:
+    """Return N x len(names): which of the names each row's list holds; other names are passed over."""
+    rows, places = _named(column, names)
+    members = np.zeros((len(column), len(names)), dtype=bool)
+    members[rows[places >= 0], places[places >= 0]] = True
     return members
+
+
+def _chances(table: pa.Table) -> Floats:
+    """Return N x 14: the probability of each dis-service that a row is labelled with, 0 of the others."""
+    rows, places = _named(table["disservice_labels"], DISSERVICES)
+    figures = numbers(pa.chunked_array([table["disservice_chances"].combine_chunks().flatten()]))
+    if len(figures) != len(rows):
+        raise StoreError("histories: disservice_chances should hold a probability a label; score the messages again")
+    chances = np.zeros((len(table), len(DISSERVICES)))
+    chances[rows[places >= 0], places[places >= 0]] = figures[places >= 0]
+    return chances

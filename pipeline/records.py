@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final, Literal
 
-from models.labels import MOOD_LEVELS, MOODS
+from models.labels import DISSERVICES, INTENTS, MOOD_LEVELS, MOODS
 from pipeline.identity import AliasKind
 
 Channel = Literal["review", "tweet", "transcript"]
@@ -20,6 +20,9 @@ STATES: Final = (*MOODS, "gone")
 
 LEVELS: Final = (*MOOD_LEVELS, 0.0)
 """The height of each state on the ladder, so that an expected level is a number from 0 (gone) to 5 (delighted)."""
+
+LEAVE: Final = "cancel"
+"""The intent of somebody who says that they leave."""
 
 TOO_LATE: Final = 0.6
 """Probability of having left already, from which on a customer is past saving and nobody is asked to call."""
@@ -116,6 +119,16 @@ class Reading:
     sentiment_label: str
     intent_labels: tuple[str, ...]
     disservice_labels: tuple[str, ...]
+
+    @property
+    def leaving(self) -> float:
+        """How likely the message speaks of leaving."""
+        return self.intents[INTENTS.index(LEAVE)]
+
+    @property
+    def disservice_chances(self) -> tuple[float, ...]:
+        """The probability of each of ``disservice_labels``."""
+        return tuple(self.disservices[DISSERVICES.index(label)] for label in self.disservice_labels)
 
 
 @dataclass(frozen=True, slots=True)

@@ -54,7 +54,7 @@ _ATTEMPTS: Final = 5
 _SCORED_AT_ONCE: Final = 4096
 _READ_AT_ONCE: Final = 250_000
 """Customers whose messages are sorted in one go."""
-_TRACKED_AT_ONCE: Final = 100_000
+_TRACKED_AT_ONCE: Final = 75_000
 """Messages that are tracked in one go."""
 _STORED_AT_ONCE: Final = 500_000
 """Messages whose moods are stored in one transaction: each looks through all moods and points that are there."""
@@ -463,7 +463,7 @@ def _score(warehouse: Warehouse, classifier: Classifier, chunk: Sequence[tuple[s
 def follow(
     warehouse: Warehouse, parameters: Parameters, version: str, settings: Settings, progress: Progress = quiet
 ) -> int:
-    """Track every customer with news; return how many."""
+    """Track every customer with news whose messages are all read; return how many."""
     digest = f"{parameters.digest()} {settings.default_value:g}"
     news = warehouse.news(version, digest)
     done = 0
@@ -471,11 +471,13 @@ def follow(
     def tracked(tables: tuple[pa.Table, pa.Table]) -> Tracked:
         return track(Histories.from_arrow(*tables), parameters, version, settings.default_value)
 
-    for moods, points, ledger in _together(_ahead(tracked, _histories(warehouse, news["customer_id"], version))):
-        warehouse.replace_moods(moods, points, ledger, digest, news.slice(done, len(moods)))
+    for moods, points, ledger in _together(_ahead(tracked, _histories(warehouse, news, version))):
+        warehouse.replace_moods(moods, points, ledger, digest)
         done += len(moods)
         progress(done, len(news))
-    return len(news)
+    if done < len(news):
+        warehouse.forget_news_of_nobody()
+    return done
 
 
 def _histories(warehouse: Warehouse, customers: pa.ChunkedArray, version: str) -> Iterator[tuple[pa.Table, pa.Table]]:

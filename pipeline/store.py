@@ -35,6 +35,7 @@ from pipeline.snapshot import Snapshot, snapshot_path
 from pipeline.warehouse_database import Database, now, rewrite
 from pipeline.warehouse_identity import IdentityStore
 from pipeline.warehouse_lock import WriterLock
+from pipeline.warehouse_news import change_messages, find_news, save_events
 from pipeline.warehouse_publish import publish, snapshots_before_erasure
 from pipeline.warehouse_records import (
     DeliveryState,
@@ -167,7 +168,7 @@ class Warehouse:
         with self._database.transaction(**tables):
             changes = self._save_source(batch)
             edited = self._follow_edits() if batch.live else 0
-            landed = self._database.change("land_messages", {"now": now()})
+            landed = change_messages(self._database, "land_messages", {"now": now()})
             changes += landed + self._database.change("add_customers_heard") + self._database.change("add_aliases")
             quarantined = self._database.change("add_quarantine", {"now": now()})
             erased = self._follow_deletions(batch) if batch.gone else 0
@@ -204,14 +205,14 @@ class Warehouse:
         self._database.run("stage_edits")
         self._database.run("delete_edited_readings")
         self._database.run("delete_edited_abstentions")
-        return self._database.change("edit_messages")
+        return change_messages(self._database, "edit_messages", {})
 
     def _follow_deletions(self, batch: Landing) -> int:
         self._database.run("stage_erasures", {"source": batch.source})
         self._database.run("delete_erased_readings")
         self._database.run("delete_erased_abstentions")
         self._database.run("erase_quotes")
-        return self._database.change("erase_messages", {"why": "gone"})
+        return change_messages(self._database, "erase_messages", {"why": "gone"})
 
     def _save_source(self, batch: Landing) -> int:
         known = self._database.row("find_source", {"source": batch.source})
@@ -320,8 +321,10 @@ class Warehouse:
             "incoming_outcome": rows.outcome_table(outcomes),
         }
         with self._database.transaction(**tables):
-            statements = ("save_customers", "add_customers_heard", "add_aliases", "save_purchases", "save_outcomes")
-            changes = sum(self._database.change(name) for name in statements)
+            self._database.run("add_news_of_value")
+            changes = sum(self._database.change(name) for name in ("save_customers", "add_customers_heard"))
+            changes += self._database.change("add_aliases")
+            changes += sum(save_events(self._database, name) for name in ("save_purchases", "save_outcomes"))
             self._bump(changes)
         return changes
 
@@ -373,30 +376,45 @@ class Warehouse:
 
     # --- tracking ----------------------------------------------------------------------------------------------
 
-    def news(self, version: str, parameters_digest: str) -> pa.Table:
-        """Return the customers whose newest mood does not follow from what is stored now, in the order of their ids.
+    def news(self, version: str, parameters_digest: str) -> pa.ChunkedArray:
+        """Return the ids of all whose newest mood may not follow from what is stored now, sorted.
 
-        That is: other messages, events, time heard until, worth, version or parameters. Customers with a message that
-        this version has neither read nor declined are left out, so that a line never mixes versions; so are those who
-        never wrote, whatever happened to them. Columns: customer_id, and inputs, the digest of what there is of each.
+        That is: messages, events, worth or days of silence came since, or it is of another version or parameters.
         """
-        return self._database.run("find_news", {"version": version, "parameters": parameters_digest}).to_arrow_table()
+        return find_news(self._database, version, parameters_digest)
 
     def customers_to_track(self, version: str, parameters_digest: str) -> list[str]:
-        """Return the ids of :meth:`news`."""
-        customer_ids: list[str] = self.news(version, parameters_digest)["customer_id"].to_pylist()
-        return customer_ids
+        """Return the ids of :meth:`news` without those whom :meth:`histories_in_parts` leaves out."""
+        parts = self.histories_in_parts(self.news(version, parameters_digest), version, 100_000)
+        return [customer for part in parts for customer in part["customer_id"].unique().to_pylist()]
+
+    def doubt_moods(self) -> None:
+        """Make everybody news, so that the next run tracks all from their messages; it changes only what was wrong."""
+        with self._database.transaction():
+            self._database.run("add_news_of_all")
+
+    def forget_news_of_nobody(self) -> None:
+        """Take those who are left without a message off the news."""
+        with self._database.transaction():
+            self._database.run("delete_news_of_nobody")
 
     def histories(self, customer_ids: Iterable[str], version: str) -> pa.Table:
         """Return what customers wrote and how a version reads it, sorted by customer, time and message.
 
-        Columns: customer_id, message_id, source, channel, thread_id, sent_at, rating, mood (5), intents (15),
-        disservices (14), intent_labels, disservice_labels, as_of, value.
+        Columns: customer_id, message_id, source, channel, thread_id, sent_at, rating, mood (5), leaving, intent_labels,
+        disservice_labels, disservice_chances, as_of, value, unread; and intents (15) and disservices (14), whole.
         Times are timestamps in UTC without a zone. Only the customer's own messages; one without text has nulls for
-        its reading. ``as_of`` is until when the customer's sources were heard, ``value`` null where unknown.
+        its reading. ``as_of`` is until when the customer's sources were heard, ``value`` null where unknown;
+        ``unread`` says that the version has yet to come to the message.
         """
         with self._database.incoming(incoming_chosen=rows.chosen_table(customer_ids)):
-            return self._database.run("find_histories", {"version": version}).to_arrow_table()
+            table = self._database.run("find_histories", {"version": version}).to_arrow_table()
+        with self._database.incoming(incoming_message=table.select(["message_id"])):
+            vectors = self._database.run("find_vectors", {"version": version}).to_arrow_table()
+        places = pc.index_in(table["message_id"], vectors["message_id"].combine_chunks())
+        for name in ("intents", "disservices"):
+            table = table.append_column(name, vectors[name].take(places))
+        return table
 
     def events(self, customer_ids: Iterable[str] | pa.ChunkedArray) -> pa.Table:
         """Return what else happened to customers, sorted by customer and time: columns customer_id, kind, happened_at.
@@ -410,9 +428,11 @@ class Warehouse:
     def histories_in_parts(
         self, customer_ids: Iterable[str] | pa.ChunkedArray, version: str, rows_at_once: int
     ) -> Iterator[pa.Table]:
-        """Yield what :meth:`histories` returns, customers whole, in tables of about ``rows_at_once`` rows.
+        """Yield what tracking takes of :meth:`histories`, customers whole, in tables of about ``rows_at_once`` rows.
 
-        The warehouse is read once, however many parts there are; moods may be replaced meanwhile.
+        That is all but ``intents`` and ``disservices``, which are most of what a reading holds. Customers with a
+        message that the version has neither read nor declined are left out, so that a line never mixes versions. The
+        warehouse is read once, however many parts there are; moods may be replaced meanwhile.
         """
         chosen = {"incoming_chosen": rows.chosen_table(customer_ids)}
         with closing(self._database.stream("find_histories", {"version": version}, **chosen)) as result:
@@ -422,10 +442,10 @@ class Warehouse:
                 table = pa.concat_tables([rest, table]) if rest is not None else table
                 cut = pc.index(table["customer_id"], table["customer_id"][-1]).as_py()
                 if cut:
-                    yield table.slice(0, cut)
+                    yield from _read_whole(table.slice(0, cut))
                 rest = table.slice(cut)
-            if rest is not None and len(rest):
-                yield rest
+            if rest is not None:
+                yield from _read_whole(rest)
 
     def replace_moods(
         self,
@@ -433,12 +453,11 @@ class Warehouse:
         points: Sequence[MoodPoint] | pa.Table,
         ledger: Sequence[LedgerEntry] | pa.Table,
         parameters_digest: str,
-        news: pa.Table | None = None,
     ) -> bool:
         """Store customers' moods with their whole lines in place of what they had; tell whether anything changed.
 
-        Records, or tables in the warehouse's columns as ``pipeline.track`` gives them. ``news`` is what :meth:`news`
-        said of these customers before their histories were read; whoever it does not name will be tracked again.
+        Records, or tables in the warehouse's columns as ``pipeline.track`` gives them. They are news no longer: what
+        is given must follow from all that is stored now.
 
         Raises:
             StoreError: a point or entry belongs to none of the customers, or the moods are of several versions.
@@ -455,16 +474,16 @@ class Warehouse:
             "incoming_mood": mood_table,
             "incoming_point": point_table,
             "incoming_ledger": ledger_table,
-            "incoming_news": rows.news_table() if news is None else news,
         }
         with self._database.transaction(**tables):
             self._database.run("stage_moods", {"parameters": parameters_digest})
             known = bool(self._row("count_staged_known")[0])
-            changed = not known or any(bool(self._row(name)[0]) for name in ("compare_moods", "compare_lines"))
+            changed = not known or any(bool(self._row(f"compare_{name}")[0]) for name in ("levels", "moods", "lines"))
             for name in ("moods", "points", "ledger") if changed else ():
                 if known:
                     self._database.run(f"delete_{name}")
                 self._database.run(f"add_{name}")
+            self._database.run("delete_news")
             switched = self._database.change("set_version", {"version": version})
             self._bump(changed + switched)
         return changed
@@ -633,6 +652,15 @@ class Warehouse:
     def _bump(self, changes: int) -> None:
         if changes:
             self._database.run("raise_revision")
+
+
+def _read_whole(histories: pa.Table) -> Iterator[pa.Table]:
+    """Yield the histories without customers who have an unread message, unless nobody is left."""
+    waiting = histories["customer_id"].filter(histories["unread"])
+    if len(waiting):
+        histories = histories.filter(pc.invert(pc.is_in(histories["customer_id"], value_set=waiting)))
+    if len(histories):
+        yield histories
 
 
 def _check_line(moods: pa.Table, points: pa.Table, ledger: pa.Table) -> str:

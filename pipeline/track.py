@@ -316,7 +316,7 @@ def _book(histories: Histories, parameters: Parameters, course: Course, followed
     effect = _rounded(level_of(followed.after)) - _rounded(level_of(followed.before))
     costs = (effect <= 0) & histories.named.any(1)
     row, item = np.nonzero(histories.named & costs[:, None])
-    share = _shares(histories.disservices[row, item], row, len(effect))
+    share = _shares(histories.chances[row, item], row, len(effect))
     whole = np.flatnonzero(~costs & (histories.events < 0))
     praised = (effect > 0) & histories.praises
     rows = np.concatenate([row, whole])
@@ -330,7 +330,6 @@ def _book(histories: Histories, parameters: Parameters, course: Course, followed
 
 def _shares(chances: Floats, row: Integers, rows: int) -> Floats:
     """Return each named dis-service's share of its message, by its probability; equal shares where there is none."""
-    chances = np.nan_to_num(chances)
     total, named = np.bincount(row, chances, rows)[row], np.bincount(row, minlength=rows)[row]
     return np.where(total > 0, chances / np.where(total > 0, total, 1.0), 1.0 / named)
 

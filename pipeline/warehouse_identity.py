@@ -14,6 +14,7 @@ from pipeline.errors import StoreError
 from pipeline.identity import EXACT_KINDS, AliasKind, Pair, normalise
 from pipeline.identity_decisions import Decision, Effect, Identities, Person, Suggestion
 from pipeline.warehouse_database import Database, now
+from pipeline.warehouse_news import change_messages
 
 
 class IdentityStore:
@@ -145,6 +146,7 @@ class IdentityStore:
     def _forget_moods(self, customers: Iterable[str]) -> None:
         with self._database.incoming(incoming_chosen=rows.chosen_table(customers)):
             self._database.run("stage_touched")
+        self._database.run("add_news_of_decisions")
         for name in ("moods", "points", "ledger"):
             self._database.run(f"delete_{name}")
 
@@ -186,7 +188,7 @@ class IdentityStore:
             self._database.run("delete_erased_readings")
             self._database.run("delete_erased_abstentions")
             self._database.run("erase_quotes")
-            erased = self._database.change("erase_messages", {"why": "forgotten"})
+            erased = change_messages(self._database, "erase_messages", {"why": "forgotten"})
             if changes + erased:
                 self._database.run("raise_revision")
                 self._database.run("note_erasure")

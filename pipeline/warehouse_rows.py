@@ -89,6 +89,8 @@ _READING: Final[_Columns] = {
     "sentiment_label": _TEXT,
     "intent_labels": _TEXTS,
     "disservice_labels": _TEXTS,
+    "leaving": pa.float32(),
+    "disservice_chances": _FLOATS,
 }
 _MOOD: Final[_Columns] = {
     "customer_id": _TEXT,
@@ -228,11 +230,6 @@ def text_table(names: Sequence[str], rows: Iterable[Sequence[Any]], types: _Colu
     columns = list(zip(*rows, strict=True)) or [()] * len(names)
     kinds = types or dict.fromkeys(names, _TEXT)
     return pa.table({name: _column(values, kinds[name]) for name, values in zip(names, columns, strict=True)})
-
-
-def news_table() -> pa.Table:
-    """Return news of nobody."""
-    return pa.table({"customer_id": pa.array([], pa.string()), "inputs": pa.array([], pa.uint64())})
 
 
 def chosen_table(customer_ids: Iterable[str] | pa.ChunkedArray) -> pa.Table:

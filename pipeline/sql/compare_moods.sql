@@ -1,4 +1,4 @@
--- Whether the staged states differ from what is stored of the same customers; any news of them changes their inputs.
+-- Whether the staged states differ from what is stored of the same customers.
 SELECT
     (SELECT (count(*), sum(hash(s))) FROM staged_mood AS s)
     IS DISTINCT FROM

@@ -9,7 +9,6 @@ import pyarrow as pa
 import pytest
 from scipy.linalg import expm
 
-from models.labels import DISSERVICES, INTENTS
 from pipeline import identity_matching as matching
 from pipeline import readout
 from pipeline.config import Home, Settings
@@ -39,7 +38,7 @@ SETTINGS = Settings(customer_key=KEY)
 SCHEMA = pa.schema(
     [("customer_id", pa.string()), ("message_id", pa.string()), ("thread_id", pa.string())]
     + [("sent_at", pa.timestamp("us")), ("rating", pa.float64())]
-    + [(name, pa.list_(pa.float32())) for name in ("mood", "intents", "disservices")]
+    + [("mood", pa.list_(pa.float32())), ("leaving", pa.float32()), ("disservice_chances", pa.list_(pa.float32()))]
     + [(name, pa.list_(pa.string())) for name in ("intent_labels", "disservice_labels")]
     + [("as_of", pa.timestamp("us")), ("value", pa.float64())]
 )
@@ -55,15 +54,14 @@ def at(days):
 
 def message(day, mood, customer="c", thread=None, as_of=100.0):
     shares = np.exp(-1.6 * np.abs(np.arange(5) - mood))
-    harms = [0.8 if mood >= 3 and name == "long_wait" else 0.01 for name in DISSERVICES]
     return {
         "customer_id": customer,
         "message_id": f"{customer}-{day}",
         "thread_id": thread,
         "sent_at": at(day),
         "mood": (shares / shares.sum()).tolist(),
-        "intents": [0.01] * len(INTENTS),
-        "disservices": harms,
+        "leaving": 0.01,
+        "disservice_chances": [0.8] if mood >= 3 else [],
         "intent_labels": [],
         "disservice_labels": ["long_wait"] if mood >= 3 else [],
         "as_of": at(as_of),
@@ -426,6 +424,7 @@ def test_any_increments_equal_a_rebuild(warehouse, seed):
     for name in (*grown, "customer_link", "moved_message", "moved_thread"):
         rows(warehouse, f"DELETE FROM {name}")
     warehouse.identities.decide([])
+    warehouse.doubt_moods()
     update(warehouse)
     assert_same(grown, state(warehouse))
     assert len(grown["mood_point"]) == 24

@@ -84,6 +84,7 @@ def rebuilt(warehouse):
     for name in ("customer_mood", "mood_point", "ledger_entry", "customer_link", "moved_message", "moved_thread"):
         query(warehouse, f"DELETE FROM {name}")
     warehouse.identities.decide([])
+    warehouse.doubt_moods()
     track(warehouse)
     return state(warehouse)
 
@@ -221,6 +222,22 @@ def test_two_people_behind_one_address_are_split_by_thread_and_message(warehouse
     query(warehouse, "DELETE FROM message WHERE sent_at > '2026-03-11'")
     track(warehouse)
     assert state(warehouse) == before
+
+
+def test_what_comes_in_is_news_of_whom_it_is_shown_under(warehouse):
+    land(warehouse, *(said(n, MAIL, thread=f"T-{n % 3}") for n in range(9)), said(9, "p"), said(10, "q"))
+    split = matching.split(warehouse, MAIL, "kim", threads=["T-2"])
+    matching.merge(warehouse, "p", "q", "kim")
+    assert track(warehouse) == 3
+    assert query(warehouse, "FROM news") == []
+    land(warehouse, said(11, MAIL, thread="T-2"), said(12, "p"), said(13, "q"))
+    assert {name for (name,) in query(warehouse, "FROM news")} == {
+        split.effects[0].first,
+        warehouse.identities.find("q"),
+    }
+    assert track(warehouse) == 2
+    assert query(warehouse, "FROM news") == []
+    assert state(warehouse) == rebuilt(warehouse)
 
 
 def test_a_profile_is_split_off_and_does_not_come_back(warehouse):

@@ -4,7 +4,6 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from models.labels import DISSERVICES, INTENTS
 from pipeline.ledger import totals
 from pipeline.mood_model import Parameters
 from pipeline.track import Histories, track
@@ -59,8 +58,8 @@ def booked(days, until):
         {
             "customer_id": "c", "message_id": f"m{day}", "thread_id": None, "sent_at": FIRST + timedelta(days=day),
             "rating": None, "mood": [0.02, 0.9, 0.06, 0.01, 0.01] if day != 30 else [0.01, 0.01, 0.02, 0.06, 0.9],
-            "intents": [0.01] * len(INTENTS), "disservices": [0.01] * len(DISSERVICES), "intent_labels": [],
-            "disservice_labels": [], "as_of": FIRST + timedelta(days=until), "value": None,
+            "leaving": 0.01, "intent_labels": [], "disservice_labels": [], "disservice_chances": [],
+            "as_of": FIRST + timedelta(days=until), "value": None,
         }
         for day in days
     ]  # fmt: skip

@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta, timezone
 import duckdb
 import pytest
 
+from pipeline import warehouse_database
 from pipeline.config import Home
 from pipeline.errors import StoreError
 from pipeline.records import (
@@ -15,6 +16,8 @@ from pipeline.records import (
     LedgerEntry,
     Message,
     MoodPoint,
+    Outcome,
+    Purchase,
     Reading,
     RejectedRecord,
 )
@@ -61,9 +64,8 @@ def lines(warehouse, customers, version="v1"):
 
 
 def track(warehouse, version="v1", parameters="p1"):
-    news = warehouse.news(version, parameters)
-    customers = news["customer_id"].to_pylist()
-    warehouse.replace_moods(*lines(warehouse, customers, version), parameters, news)
+    customers = warehouse.customers_to_track(version, parameters)
+    warehouse.replace_moods(*lines(warehouse, customers, version), parameters)
     return customers
 
 
@@ -294,6 +296,84 @@ def test_silence_until_later_tracks_all_who_write_there(warehouse):
     warehouse.land(landing(heard_until=START + timedelta(days=40)))
     assert track(warehouse) == ["c_ann", "c_bob"]
     assert warehouse.histories(["c_bob"], "v1")["as_of"].to_pylist() == [datetime(2026, 4, 10)]
+
+
+def test_who_was_heard_to_a_later_day_elsewhere_is_no_news_of_silence(warehouse):
+    two_customers(warehouse)
+    mail = Message("x", "mail", "tweet", "hi", START, "c_bob")
+    warehouse.land(Landing("mail", "jsonl", "tweet", {}, [mail], heard_until=START + timedelta(days=60)))
+    read_all(warehouse)
+    track(warehouse)
+    warehouse.land(landing(heard_until=START + timedelta(days=40)))
+    assert warehouse.customers_to_track("v1", "p1") == ["c_ann"]
+    assert warehouse.customers_to_track("v1", "p1") == track(warehouse)
+    assert track(warehouse) == []
+
+
+def test_messages_that_are_known_already_are_no_news(warehouse):
+    two_customers(warehouse)
+    track(warehouse)
+    two_customers(warehouse)
+    assert warehouse.news("v1", "p1").to_pylist() == []
+
+
+def test_what_happens_to_people_who_never_wrote_is_no_news_until_they_do(warehouse):
+    bought = Purchase("b_1", "c_cy", START, None, 20.0)
+    assert warehouse.save_customers([Customer("c_cy", value=10.0)], purchases=[bought]) == 2
+    assert warehouse.news("v1", "p1").to_pylist() == []
+    warehouse.land(landing(message(1, "c_cy")))
+    read_all(warehouse)
+    assert track(warehouse) == ["c_cy"]
+    assert warehouse.save_customers([], purchases=[bought]) == 0
+    assert track(warehouse) == []
+    warehouse.save_customers([], outcomes=[Outcome("c_cy", "left", START)])
+    assert track(warehouse) == ["c_cy"]
+
+
+def test_doubted_moods_are_tracked_anew_and_change_nothing_that_was_right(warehouse):
+    two_customers(warehouse)
+    track(warehouse)
+    revision = warehouse.revision
+    warehouse.doubt_moods()
+    assert track(warehouse) == ["c_ann", "c_bob"]
+    assert (track(warehouse), warehouse.revision) == ([], revision)
+
+
+def test_moods_that_could_not_be_stored_stay_news(warehouse, monkeypatch):
+    two_customers(warehouse)
+    given = lines(warehouse, ["c_ann", "c_bob"])
+    with monkeypatch.context() as broken:
+        broken.setattr(Warehouse, "_bump", lambda *_: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            warehouse.replace_moods(*given, "p1")
+    assert track(warehouse) == ["c_ann", "c_bob"]
+
+
+def test_a_warehouse_of_before_the_news_is_tracked_whole_and_keeps_its_readings(monkeypatch):
+    every = list(warehouse_database._migrations())
+    older = [(number, path) for number, path in every if number < 60]
+    with duckdb.connect() as connection, monkeypatch.context() as before:
+        before.setattr(warehouse_database, "_migrations", lambda: older)
+        database = warehouse_database.Database(connection)
+        database.migrate()
+        for sql in (
+            "INSERT INTO source VALUES ('shop', 'csv', 'review', '{}', now(), TIMESTAMP '2026-03-01')",
+            "INSERT INTO message (message_id, source, channel, text, sent_at, customer_id, role, landed_at) SELECT "
+            "'m_' || n, 'shop', 'review', if(n = 1, '', 'words'), TIMESTAMP '2026-03-01', 'c_ann', 'customer', now() "
+            "FROM range(3) AS t(n)",
+            "INSERT INTO reading SELECT message_id, 'v1', [.2, .2, .2, .2, .2], [.3, .3, .4], [.75] || [0.0 for x in "
+            "range(14)], [x / 16 for x in range(14)], 'unsure', 'neutral', [], ['unresolved', 'no_human'] "
+            "FROM message WHERE text <> ''",
+        ):
+            connection.execute(sql)
+        before.undo()
+        database.migrate()
+        warehouse = Warehouse(database)
+        assert warehouse.customers_to_track("v1", "p1") == ["c_ann"]
+        found = warehouse.histories(["c_ann"], "v1").to_pylist()
+    assert [row["leaving"] for row in found] == [0.75, None, 0.75]
+    assert found[0]["disservice_chances"] == [13 / 16, 0.0]
+    assert [row["unread"] for row in found] == [False] * 3
 
 
 def test_a_changed_worth_tracks_its_customer(warehouse):

@@ -5,7 +5,7 @@ import pyarrow as pa
 import pytest
 from scipy.linalg import expm
 
-from models.labels import DISSERVICES, INTENTS
+from models.labels import DISSERVICES
 from pipeline.errors import StoreError
 from pipeline.mood_model import Course, MoodFilter, Parameters, risk
 from pipeline.records import STATES
@@ -22,10 +22,10 @@ SCHEMA = pa.schema(
         ("sent_at", pa.timestamp("us")),
         ("rating", pa.float64()),
         ("mood", pa.list_(pa.float32())),
-        ("intents", pa.list_(pa.float32())),
-        ("disservices", pa.list_(pa.float32())),
+        ("leaving", pa.float32()),
         ("intent_labels", pa.list_(pa.string())),
         ("disservice_labels", pa.list_(pa.string())),
+        ("disservice_chances", pa.list_(pa.float32())),
         ("as_of", pa.timestamp("us")),
         ("value", pa.float64()),
     ]
@@ -43,8 +43,8 @@ def message(customer, day, mood=None, *, intents=(), harms=(), rating=None, thre
         shares = np.exp(-1.6 * np.abs(np.arange(5) - mood))
         reading = {
             "mood": (shares / shares.sum()).tolist(),
-            "intents": [0.9 if name in intents else 0.01 for name in INTENTS],
-            "disservices": [0.8 if name in harms else 0.01 for name in DISSERVICES],
+            "leaving": 0.9 if "cancel" in intents else 0.01,
+            "disservice_chances": [0.8] * len(harms),
         }
     return {
         "customer_id": customer,
@@ -52,7 +52,7 @@ def message(customer, day, mood=None, *, intents=(), harms=(), rating=None, thre
         "thread_id": thread,
         "sent_at": at(day),
         "rating": rating,
-        **(reading or dict.fromkeys(("mood", "intents", "disservices"))),
+        **(reading or dict.fromkeys(("mood", "leaving", "disservice_chances"))),
         "intent_labels": list(intents) if reading else None,
         "disservice_labels": list(harms) if reading else None,
         "as_of": at(as_of),
@@ -230,6 +230,8 @@ def test_a_missing_column_and_a_short_reading_are_named():
         Histories.from_arrow(table.drop(["value"]))
     with pytest.raises(StoreError, match="mood should hold 5 probabilities"):
         Histories.from_arrow(pa.Table.from_pylist([{**message("c", 1, 1), "mood": [0.5, 0.5]}], schema=SCHEMA))
+    with pytest.raises(StoreError, match="a probability a label"):
+        Histories.from_arrow(pa.Table.from_pylist([message("c", 1, 1) | {"disservice_chances": [0.5]}], schema=SCHEMA))
 
 
 UPSET = SOURED[:-1]

@@ -1,0 +1,1 @@
+INSERT INTO news SELECT DISTINCT customer_id FROM tracked_message;

@@ -1,0 +1,1 @@
+INSERT INTO news SELECT customer_id FROM staged_mood;
