@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, Final, TypeVar
 
 import pyarrow as pa
+from threadpoolctl import threadpool_limits
 
 from models.classifier import Classifier
 from models.release import Release, Releases
@@ -471,10 +472,11 @@ def follow(
     def tracked(tables: tuple[pa.Table, pa.Table]) -> Tracked:
         return track(Histories.from_arrow(*tables), parameters, version, settings.default_value)
 
-    for moods, points, ledger in _together(_ahead(tracked, _histories(warehouse, news, version))):
-        warehouse.replace_moods(moods, points, ledger, digest)
-        done += len(moods)
-        progress(done, len(news))
+    with threadpool_limits(1, "blas"):
+        for moods, points, ledger in _together(_ahead(tracked, _histories(warehouse, news, version))):
+            warehouse.replace_moods(moods, points, ledger, digest)
+            done += len(moods)
+            progress(done, len(news))
     if done < len(news):
         warehouse.forget_news_of_nobody()
     return done
