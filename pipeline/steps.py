@@ -55,7 +55,7 @@ _ATTEMPTS: Final = 5
 _SCORED_AT_ONCE: Final = 4096
 _READ_AT_ONCE: Final = 250_000
 """Customers whose messages are sorted in one go."""
-_TRACKED_AT_ONCE: Final = 75_000
+_TRACKED_AT_ONCE: Final = 50_000
 """Messages that are tracked in one go."""
 _STORED_AT_ONCE: Final = 500_000
 """Messages whose moods are stored in one transaction: each looks through all moods and points that are there."""
