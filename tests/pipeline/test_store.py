@@ -349,31 +349,38 @@ def test_moods_that_could_not_be_stored_stay_news(warehouse, monkeypatch):
     assert track(warehouse) == ["c_ann", "c_bob"]
 
 
-def test_a_warehouse_of_before_the_news_is_tracked_whole_and_keeps_its_readings(monkeypatch):
+FORMERLY = (
+    "INSERT INTO source (name, kind, channel, added_at, heard_until) VALUES ('shop', 'csv', 'review', now(), $start)",
+    "INSERT INTO message (message_id, source, channel, text, sent_at, customer_id, role, landed_at) "
+    "SELECT 'm_' || n, 'shop', 'review', if(n = 1, '', 'words'), $start, 'c_ann', 'customer', now() FROM range(3) t(n)",
+    "INSERT INTO reading SELECT message_id, 'v1', [.2, .2, .2, .2, .2], [.3, .3, .4], [.75] || [0 for x in range(14)], "
+    "[x / 16 for x in range(14)], 'unsure', 'neutral', [], ['unresolved', 'no_human'] FROM message WHERE text <> ''",
+    "INSERT INTO customer_mood BY NAME SELECT 'c_ann' AS customer_id, 'v1' AS version, 'p1' AS parameters, $start AS "
+    "as_of, [.2, .2, .2, .2, .1, .1] AS mood, 'unsure' AS stage, 2.5 AS level, 0 AS slope_30d, .1 AS risk_30d, "
+    ".2 AS risk_90d, 9 AS value_at_risk, 3 AS messages, $start AS last_message_at, [] AS reasons, 7 AS inputs",
+    "INSERT INTO mood_point SELECT 'c_ann', message_id, sent_at, [.2, .2, .2, .2, .1, .1], 2.5, 2.6 FROM message",
+    "INSERT INTO ledger_entry BY NAME SELECT customer_id, message_id, $start AS at, 'mood' AS item, -0.1 AS effect "
+    "FROM mood_point",
+)
+
+
+@pytest.mark.parametrize("newest", [17, 50])
+def test_a_warehouse_of_before_is_brought_up_to_date_and_tracked_whole(home, monkeypatch, newest):
+    """17 is what the first release made, 50 what there was before news was kept."""
     every = list(warehouse_database._migrations())
-    older = [(number, path) for number, path in every if number < 60]
-    with duckdb.connect() as connection, monkeypatch.context() as before:
-        before.setattr(warehouse_database, "_migrations", lambda: older)
-        database = warehouse_database.Database(connection)
-        database.migrate()
-        for sql in (
-            "INSERT INTO source VALUES ('shop', 'csv', 'review', '{}', now(), TIMESTAMP '2026-03-01')",
-            "INSERT INTO message (message_id, source, channel, text, sent_at, customer_id, role, landed_at) SELECT "
-            "'m_' || n, 'shop', 'review', if(n = 1, '', 'words'), TIMESTAMP '2026-03-01', 'c_ann', 'customer', now() "
-            "FROM range(3) AS t(n)",
-            "INSERT INTO reading SELECT message_id, 'v1', [.2, .2, .2, .2, .2], [.3, .3, .4], [.75] || [0.0 for x in "
-            "range(14)], [x / 16 for x in range(14)], 'unsure', 'neutral', [], ['unresolved', 'no_human'] "
-            "FROM message WHERE text <> ''",
-        ):
-            connection.execute(sql)
-        before.undo()
-        database.migrate()
-        warehouse = Warehouse(database)
-        assert warehouse.customers_to_track("v1", "p1") == ["c_ann"]
+    home.root.mkdir()
+    with duckdb.connect(str(home.warehouse)) as connection, monkeypatch.context() as then:
+        then.setattr(warehouse_database, "_migrations", lambda: [one for one in every if one[0] <= newest])
+        warehouse_database.Database(connection).migrate()
+        for sql in FORMERLY:
+            connection.execute(sql, {"start": datetime(2026, 3, 1)} if "$start" in sql else None)
+    with Warehouse.open(home) as warehouse:
         found = warehouse.histories(["c_ann"], "v1").to_pylist()
-    assert [row["leaving"] for row in found] == [0.75, None, 0.75]
-    assert found[0]["disservice_chances"] == [13 / 16, 0.0]
-    assert [row["unread"] for row in found] == [False] * 3
+        assert [row["leaving"] for row in found] == [0.75, None, 0.75]
+        assert found[0]["disservice_chances"] == [13 / 16, 0.0]
+        assert [row["unread"] for row in found] == [False] * 3
+        assert track(warehouse) == ["c_ann"]
+        assert track(warehouse) == []
 
 
 def test_a_changed_worth_tracks_its_customer(warehouse):
