@@ -124,24 +124,24 @@ class IdentityStore:
         """Bring the tables of links and moves up to date; tell whether anybody's messages changed."""
         old_links, old_moves = dict(self._database.rows("find_links")), dict(self._database.rows("find_moved"))
         moves = {what: effect.first for what, effect in identities.moves.items()}
-        owners = {what: effect.second for what, effect in identities.moves.items()}
-        changed = {profile for profile, customer in links.items() ^ old_links.items()}
-        changed |= {who for what, to in moves.items() ^ old_moves.items() for who in (to, owners.get(what, to))}
-        gone = [what for what in old_moves if what not in moves]
-        changed |= set(self._owners(gone))
-        if not changed:
+        changed = {profile for profile, _ in links.items() ^ old_links.items()}
+        moved = {what for what, _ in moves.items() ^ old_moves.items()}
+        if not changed and not moved:
             return False
+        maps: tuple[Mapping[str, str], ...] = (links, old_links, {})
+        touched = {known.get(who, who) for who in changed for known in maps} | self._owners(moved)
         for name in ("links", "moved_messages", "moved_threads"):
             self._database.run(f"delete_{name}")
             self._database.run(f"save_{name}")
-        maps: tuple[Mapping[str, str], ...] = (links, old_links, {})
-        touched = {known.get(who, who) for who in changed for known in maps}
-        self._forget_moods(touched)
+        self._forget_moods(touched | self._owners(moved))
         return True
 
-    def _owners(self, gone: Sequence[str]) -> list[str]:
-        with self._database.incoming(incoming_gone_move=rows.text_table(("moved",), ((what,) for what in gone))):
-            return [owner for (owner,) in self._database.rows("find_owners")]
+    def _owners(self, moved: Collection[str]) -> set[str]:
+        """Return whose some messages and threads are as the tables now have it."""
+        if not moved:
+            return set()
+        with self._database.incoming(incoming_moved=rows.text_table(("moved",), ((what,) for what in moved))):
+            return {owner for (owner,) in self._database.rows("find_owners")}
 
     def _forget_moods(self, customers: Iterable[str]) -> None:
         with self._database.incoming(incoming_chosen=rows.chosen_table(customers)):

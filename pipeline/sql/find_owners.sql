@@ -1,5 +1,6 @@
--- Under which profiles moved messages and threads landed.
-SELECT DISTINCT m.customer_id
-FROM incoming_gone_move AS g
-INNER JOIN message AS m ON m.message_id = g.moved OR concat(m.source, chr(9), m.thread_id) = g.moved
-WHERE m.customer_id IS NOT NULL;
+-- Whose the named messages (by id) and threads (source and id joined by a tab) are.
+SELECT DISTINCT customer_id
+FROM attributed_message
+WHERE
+    customer_id IS NOT NULL
+    AND (message_id IN (FROM incoming_moved) OR concat(source, chr(9), thread_id) IN (FROM incoming_moved));

@@ -224,6 +224,19 @@ def test_two_people_behind_one_address_are_split_by_thread_and_message(warehouse
     assert state(warehouse) == before
 
 
+def test_a_message_of_a_thread_that_was_split_off_is_split_off_again(warehouse):
+    land(warehouse, *(said(n, MAIL, thread=f"T-{n % 3}") for n in range(9)))
+    other = matching.split(warehouse, MAIL, "kim", threads=["T-2"]).effects[0].first
+    assert track(warehouse) == 2
+    [(message,)] = query(warehouse, "SELECT message_id FROM message WHERE thread_id = 'T-2' ORDER BY sent_at LIMIT 1")
+    matching.split(warehouse, other, "kim", messages=[message])
+    assert track(warehouse) == 2
+    assert state(warehouse) == rebuilt(warehouse)
+    matching.undo(warehouse, warehouse.identities.decisions()[-1].decision_id, "kim")
+    assert track(warehouse) == 1
+    assert state(warehouse) == rebuilt(warehouse)
+
+
 def test_what_comes_in_is_news_of_whom_it_is_shown_under(warehouse):
     land(warehouse, *(said(n, MAIL, thread=f"T-{n % 3}") for n in range(9)), said(9, "p"), said(10, "q"))
     split = matching.split(warehouse, MAIL, "kim", threads=["T-2"])
