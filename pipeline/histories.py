@@ -330,7 +330,7 @@ def _chances(table: pa.Table) -> Floats:
     """Return N x 14: the probability of each dis-service that a row is labelled with, 0 of the others."""
     rows, places = _named(table["disservice_labels"], DISSERVICES)
     figures = numbers(pa.chunked_array([table["disservice_chances"].combine_chunks().flatten()]))
-    if len(figures) != len(rows):
+    if len(figures) != len(rows) or np.isnan(figures[places >= 0]).any():
         raise StoreError("histories: disservice_chances should hold a probability a label; score the messages again")
     chances = np.zeros((len(table), len(DISSERVICES)))
     chances[rows[places >= 0], places[places >= 0]] = figures[places >= 0]

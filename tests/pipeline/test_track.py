@@ -230,8 +230,10 @@ def test_a_missing_column_and_a_short_reading_are_named():
         Histories.from_arrow(table.drop(["value"]))
     with pytest.raises(StoreError, match="mood should hold 5 probabilities"):
         Histories.from_arrow(pa.Table.from_pylist([{**message("c", 1, 1), "mood": [0.5, 0.5]}], schema=SCHEMA))
-    with pytest.raises(StoreError, match="a probability a label"):
-        Histories.from_arrow(pa.Table.from_pylist([message("c", 1, 1) | {"disservice_chances": [0.5]}], schema=SCHEMA))
+    for harms, chances in (([], [0.5]), (["ignored"], [None])):
+        row = message("c", 1, 1, harms=harms) | {"disservice_chances": chances}
+        with pytest.raises(StoreError, match="a probability a label"):
+            Histories.from_arrow(pa.Table.from_pylist([row], schema=SCHEMA))
 
 
 UPSET = SOURED[:-1]
