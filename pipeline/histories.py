@@ -314,8 +314,13 @@ def matrix(table: pa.Table, name: str, width: int) -> Floats:
 def _named(column: pa.ChunkedArray, names: tuple[str, ...]) -> tuple[Integers, Integers]:
     """Return the row and the place in ``names`` of each item of the rows' lists; -1 for another name."""
     lists = column.combine_chunks()
-    lengths = pc.list_value_length(lists).fill_null(0).to_numpy(zero_copy_only=False)
-    return np.repeat(np.arange(len(lists)), lengths), _places(lists.flatten().cast(pa.string()), pa.array(names))
+    return np.repeat(np.arange(len(lists)), _lengths(lists)), _places(
+        lists.flatten().cast(pa.string()), pa.array(names)
+    )
+
+
+def _lengths(lists: pa.Array) -> Integers:
+    return np.asarray(pc.list_value_length(lists).fill_null(0).to_numpy(zero_copy_only=False), dtype=np.int64)
 
 
 def _members(column: pa.ChunkedArray, names: tuple[str, ...]) -> Flags:
@@ -328,9 +333,10 @@ def _members(column: pa.ChunkedArray, names: tuple[str, ...]) -> Flags:
 
 def _chances(table: pa.Table) -> Floats:
     """Return N x 14: the probability of each dis-service that a row is labelled with, 0 of the others."""
+    labels, given = table["disservice_labels"].combine_chunks(), table["disservice_chances"].combine_chunks()
     rows, places = _named(table["disservice_labels"], DISSERVICES)
-    figures = numbers(pa.chunked_array([table["disservice_chances"].combine_chunks().flatten()]))
-    if len(figures) != len(rows) or np.isnan(figures[places >= 0]).any():
+    figures = numbers(pa.chunked_array([given.flatten()]))
+    if not np.array_equal(_lengths(labels), _lengths(given)) or np.isnan(figures[places >= 0]).any():
         raise StoreError("histories: disservice_chances should hold a probability a label; score the messages again")
     chances = np.zeros((len(table), len(DISSERVICES)))
     chances[rows[places >= 0], places[places >= 0]] = figures[places >= 0]

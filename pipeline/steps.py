@@ -477,8 +477,9 @@ def follow(
             warehouse.replace_moods(moods, points, ledger, digest)
             done += len(moods)
             progress(done, len(news))
-    if done < len(news):
-        warehouse.forget_news_of_nobody()
+    if done < len(news):  # the others wait for a message to be read, or have none
+        warehouse.forget_nobodies()
+        progress(done, done)
     return done
 
 

@@ -393,10 +393,14 @@ class Warehouse:
         with self._database.transaction():
             self._database.run("add_news_of_all")
 
-    def forget_news_of_nobody(self) -> None:
-        """Take those who are left without a message off the news."""
+    def forget_nobodies(self) -> None:
+        """Take those who are left without a message off the news, and whatever is left of their moods."""
         with self._database.transaction():
-            self._database.run("delete_news_of_nobody")
+            self._database.run("stage_nobodies")
+            gone = self._database.change("delete_moods")
+            for name in ("points", "ledger", "news"):
+                self._database.run(f"delete_{name}")
+            self._bump(gone)
 
     def histories(self, customer_ids: Iterable[str], version: str) -> pa.Table:
         """Return what customers wrote and how a version reads it, sorted by customer, time and message.

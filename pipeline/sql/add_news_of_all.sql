@@ -1,1 +1,4 @@
-INSERT INTO news SELECT DISTINCT customer_id FROM tracked_message;
+INSERT INTO news
+SELECT customer_id FROM tracked_message
+UNION
+SELECT customer_id FROM customer_mood;

@@ -237,6 +237,19 @@ def test_a_message_of_a_thread_that_was_split_off_is_split_off_again(warehouse):
     assert state(warehouse) == rebuilt(warehouse)
 
 
+def test_whoever_is_left_without_a_message_has_no_mood(warehouse):
+    land(warehouse, *(said(n, "p") for n in range(3)), said(3, "q"))
+    track(warehouse)
+    whole = state(warehouse)
+    query(warehouse, "INSERT INTO customer_mood SELECT * REPLACE ('c_ghost' AS customer_id) FROM customer_mood LIMIT 1")
+    query(warehouse, "INSERT INTO mood_point SELECT * REPLACE ('c_ghost' AS customer_id) FROM mood_point LIMIT 1")
+    warehouse.doubt_moods()
+    revision = warehouse.revision
+    assert track(warehouse) == 2
+    assert state(warehouse) == whole
+    assert (query(warehouse, "FROM news"), warehouse.revision) == ([], revision + 1)
+
+
 def test_what_comes_in_is_news_of_whom_it_is_shown_under(warehouse):
     land(warehouse, *(said(n, MAIL, thread=f"T-{n % 3}") for n in range(9)), said(9, "p"), said(10, "q"))
     split = matching.split(warehouse, MAIL, "kim", threads=["T-2"])

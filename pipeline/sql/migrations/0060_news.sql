@@ -5,6 +5,10 @@ INSERT INTO news SELECT DISTINCT customer_id FROM tracked_message;
 DROP VIEW mood_input;
 DROP MACRO mood_digest;
 ALTER TABLE customer_mood DROP COLUMN inputs;
+-- Moods of whom a decision left without a message, which nobody looked for.
+DELETE FROM customer_mood WHERE customer_id NOT IN (SELECT customer_id FROM news);
+DELETE FROM mood_point WHERE customer_id NOT IN (SELECT customer_id FROM news);
+DELETE FROM ledger_entry WHERE customer_id NOT IN (SELECT customer_id FROM news);
 -- counted_until: the day until which silence on this source has become news.
 ALTER TABLE source ADD COLUMN counted_until TIMESTAMP;
 -- What tracking takes of a message or reading stands in small columns of its own: the texts and whole vectors would be
@@ -12,16 +16,33 @@ ALTER TABLE source ADD COLUMN counted_until TIMESTAMP;
 -- disservice_chances: the probabilities of disservice_labels.
 ALTER TABLE message ADD COLUMN worded BOOLEAN;
 UPDATE message SET worded = text <> '';
-ALTER TABLE reading ADD COLUMN leaving FLOAT;
-ALTER TABLE reading ADD COLUMN disservice_chances FLOAT[];
-UPDATE reading
-SET
-    leaving = intents[1],
-    disservice_chances = list_transform(disservice_labels, lambda label: disservices[list_position([
+-- Written anew: an UPDATE of lists in a table with a key takes twenty times as long.
+ALTER TABLE reading RENAME TO first_reading;
+CREATE TABLE reading (
+    message_id TEXT NOT NULL,
+    version TEXT NOT NULL,
+    mood FLOAT[] NOT NULL,
+    sentiment FLOAT[] NOT NULL,
+    intents FLOAT[] NOT NULL,
+    disservices FLOAT[] NOT NULL,
+    mood_label TEXT NOT NULL,
+    sentiment_label TEXT NOT NULL,
+    intent_labels TEXT[] NOT NULL,
+    disservice_labels TEXT[] NOT NULL,
+    leaving FLOAT,
+    disservice_chances FLOAT[],
+    PRIMARY KEY (message_id, version)
+);
+INSERT INTO reading
+SELECT
+    *, intents[1],
+    list_transform(disservice_labels, lambda label: disservices[list_position([
         'no_human', 'long_wait', 'runaround', 'ignored', 'canned_reply', 'broken_promise', 'rude_staff',
         'billing_error', 'late_or_missing', 'faulty_product', 'outage_or_bug', 'unwanted_contact', 'policy_friction',
         'unresolved'
-    ], label)]);
+    ], label)])
+FROM first_reading;
+DROP TABLE first_reading;
 CREATE OR REPLACE VIEW attributed_message AS
 SELECT
     m.message_id, m.source, m.channel, m.text, m.sent_at,
