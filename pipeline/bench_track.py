@@ -29,7 +29,7 @@ import pyarrow as pa
 from scipy.linalg import expm
 
 from models.labels import DISSERVICES, INTENTS, MOODS, SENTIMENTS
-from pipeline import steps
+from pipeline import steps, warehouse_news
 from pipeline.bench import BenchError, Comparison, Measured, compared, peak_mb
 from pipeline.config import Home, Settings
 from pipeline.histories import DAY, Histories
@@ -38,7 +38,6 @@ from pipeline.records import LEAVE, STATES
 from pipeline.store import Warehouse
 from pipeline.track import WINDOW, track
 from pipeline.walk import Walk
-from pipeline.warehouse_news import change_messages
 
 VERSION: Final = "bench"
 READINGS: Final = 10**7
@@ -239,7 +238,7 @@ def _add(warehouse: Warehouse, codes: Integers, sent: Integers, first_id: int, s
     }
     database = warehouse._database
     with database.transaction(incoming_message=pa.table(message), incoming_reading=pa.table(reading)):
-        change_messages(database, "land_messages", {"now": moments[0].as_py()})
+        warehouse_news.change(database, "land_messages", "messages", {"now": moments[0].as_py()})
         database.run("add_readings")
 
 

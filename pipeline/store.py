@@ -16,6 +16,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from pipeline import warehouse_news
 from pipeline import warehouse_rows as rows
 from pipeline.config import Home
 from pipeline.errors import StoreError
@@ -35,7 +36,6 @@ from pipeline.snapshot import Snapshot, snapshot_path
 from pipeline.warehouse_database import Database, now, rewrite
 from pipeline.warehouse_identity import IdentityStore
 from pipeline.warehouse_lock import WriterLock
-from pipeline.warehouse_news import change_messages, find_news, save_events
 from pipeline.warehouse_publish import publish, snapshots_before_erasure
 from pipeline.warehouse_records import (
     DeliveryState,
@@ -168,7 +168,7 @@ class Warehouse:
         with self._database.transaction(**tables):
             changes = self._save_source(batch)
             edited = self._follow_edits() if batch.live else 0
-            landed = change_messages(self._database, "land_messages", {"now": now()})
+            landed = warehouse_news.change(self._database, "land_messages", "messages", {"now": now()})
             changes += landed + self._database.change("add_customers_heard") + self._database.change("add_aliases")
             quarantined = self._database.change("add_quarantine", {"now": now()})
             erased = self._follow_deletions(batch) if batch.gone else 0
@@ -205,14 +205,14 @@ class Warehouse:
         self._database.run("stage_edits")
         self._database.run("delete_edited_readings")
         self._database.run("delete_edited_abstentions")
-        return change_messages(self._database, "edit_messages", {})
+        return warehouse_news.change(self._database, "edit_messages", "messages")
 
     def _follow_deletions(self, batch: Landing) -> int:
         self._database.run("stage_erasures", {"source": batch.source})
         self._database.run("delete_erased_readings")
         self._database.run("delete_erased_abstentions")
         self._database.run("erase_quotes")
-        return change_messages(self._database, "erase_messages", {"why": "gone"})
+        return warehouse_news.change(self._database, "erase_messages", "messages", {"why": "gone"})
 
     def _save_source(self, batch: Landing) -> int:
         known = self._database.row("find_source", {"source": batch.source})
@@ -322,9 +322,10 @@ class Warehouse:
         }
         with self._database.transaction(**tables):
             self._database.run("add_news_of_value")
-            changes = sum(self._database.change(name) for name in ("save_customers", "add_customers_heard"))
-            changes += self._database.change("add_aliases")
-            changes += sum(save_events(self._database, name) for name in ("save_purchases", "save_outcomes"))
+            known = ("save_customers", "add_customers_heard", "add_aliases")
+            changes = sum(self._database.change(name) for name in known)
+            happened = ("save_purchases", "save_outcomes")
+            changes += sum(warehouse_news.change(self._database, name, "events") for name in happened)
             self._bump(changes)
         return changes
 
@@ -381,7 +382,7 @@ class Warehouse:
 
         That is: messages, events, worth or days of silence came since, or it is of another version or parameters.
         """
-        return find_news(self._database, version, parameters_digest)
+        return warehouse_news.find_news(self._database, version, parameters_digest)
 
     def customers_to_track(self, version: str, parameters_digest: str) -> list[str]:
         """Return the ids of :meth:`news` without those whom :meth:`histories_in_parts` leaves out."""

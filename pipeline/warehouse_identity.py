@@ -9,12 +9,12 @@ from typing import Any
 
 import pyarrow as pa
 
+from pipeline import warehouse_news
 from pipeline import warehouse_rows as rows
 from pipeline.errors import StoreError
 from pipeline.identity import EXACT_KINDS, AliasKind, Pair, normalise
 from pipeline.identity_decisions import Decision, Effect, Identities, Person, Suggestion
 from pipeline.warehouse_database import Database, now
-from pipeline.warehouse_news import change_messages
 
 
 class IdentityStore:
@@ -188,7 +188,7 @@ class IdentityStore:
             self._database.run("delete_erased_readings")
             self._database.run("delete_erased_abstentions")
             self._database.run("erase_quotes")
-            erased = change_messages(self._database, "erase_messages", {"why": "forgotten"})
+            erased = warehouse_news.change(self._database, "erase_messages", "messages", {"why": "forgotten"})
             if changes + erased:
                 self._database.run("raise_revision")
                 self._database.run("note_erasure")

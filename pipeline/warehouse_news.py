@@ -10,20 +10,15 @@ import pyarrow as pa
 from pipeline.warehouse_database import Database
 
 
-def change_messages(database: Database, name: str, values: Mapping[str, object]) -> int:
-    """Run a statement that adds or changes messages and returns them; note whose they are, and return how many."""
+def change(database: Database, name: str, news_of: str, values: Mapping[str, object] | None = None) -> int:
+    """Run a statement that returns the rows it changed; note of whom they are news, and return how many there are.
+
+    ``news_of`` is ``messages`` or ``events``.
+    """
     changed = database.run(name, values).to_arrow_table()
-    with database.incoming(changed_message=changed):
-        database.run("add_news_of_messages")
+    with database.incoming(changed=changed):
+        database.run(f"add_news_of_{news_of}")
     return len(changed)
-
-
-def save_events(database: Database, name: str) -> int:
-    """Run a statement that saves purchases or outcomes and returns whose they are; note them; return how many."""
-    happened = database.run(name).to_arrow_table()
-    with database.incoming(happened=happened):
-        database.run("add_news_of_events")
-    return len(happened)
 
 
 def find_news(database: Database, version: str, parameters: str) -> pa.ChunkedArray:

@@ -2,7 +2,7 @@
 INSERT INTO news
 SELECT DISTINCT customer_id FROM (
     SELECT coalesce(l.customer_id, h.customer_id) AS customer_id
-    FROM happened AS h
+    FROM changed AS h
     LEFT JOIN customer_link AS l ON l.profile = h.customer_id
 )
 WHERE customer_id IN (SELECT customer_id FROM customer_mood);
